@@ -1,0 +1,289 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ContainerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONTAINER_STATE_UNSPECIFIED: _ClassVar[ContainerState]
+    CONTAINER_STATE_CREATED: _ClassVar[ContainerState]
+    CONTAINER_STATE_STARTING: _ClassVar[ContainerState]
+    CONTAINER_STATE_RUNNING: _ClassVar[ContainerState]
+    CONTAINER_STATE_PAUSED: _ClassVar[ContainerState]
+    CONTAINER_STATE_STOPPING: _ClassVar[ContainerState]
+    CONTAINER_STATE_EXITED: _ClassVar[ContainerState]
+    CONTAINER_STATE_REMOVING: _ClassVar[ContainerState]
+    CONTAINER_STATE_STRANDED: _ClassVar[ContainerState]
+
+class IntentAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INTENT_ACTION_UNSPECIFIED: _ClassVar[IntentAction]
+    INTENT_ACTION_STOP: _ClassVar[IntentAction]
+    INTENT_ACTION_RUN: _ClassVar[IntentAction]
+    INTENT_ACTION_REMOVE: _ClassVar[IntentAction]
+
+class IntentOrigin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INTENT_ORIGIN_UNSPECIFIED: _ClassVar[IntentOrigin]
+    INTENT_ORIGIN_CALLER: _ClassVar[IntentOrigin]
+    INTENT_ORIGIN_AUTO_REMOVE: _ClassVar[IntentOrigin]
+
+class ExitOrigin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXIT_ORIGIN_UNSPECIFIED: _ClassVar[ExitOrigin]
+    EXIT_ORIGIN_PROCESS: _ClassVar[ExitOrigin]
+    EXIT_ORIGIN_SIGNAL: _ClassVar[ExitOrigin]
+    EXIT_ORIGIN_START_FAILURE: _ClassVar[ExitOrigin]
+    EXIT_ORIGIN_RUNTIME: _ClassVar[ExitOrigin]
+    EXIT_ORIGIN_HOST_REBOOT: _ClassVar[ExitOrigin]
+    EXIT_ORIGIN_UNKNOWN: _ClassVar[ExitOrigin]
+
+class HealthState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HEALTH_STATE_UNSPECIFIED: _ClassVar[HealthState]
+    HEALTH_STATE_NOT_CONFIGURED: _ClassVar[HealthState]
+
+class StepOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STEP_OUTCOME_UNSPECIFIED: _ClassVar[StepOutcome]
+    STEP_OUTCOME_DONE: _ClassVar[StepOutcome]
+    STEP_OUTCOME_FAILED: _ClassVar[StepOutcome]
+    STEP_OUTCOME_CANCELLED: _ClassVar[StepOutcome]
+CONTAINER_STATE_UNSPECIFIED: ContainerState
+CONTAINER_STATE_CREATED: ContainerState
+CONTAINER_STATE_STARTING: ContainerState
+CONTAINER_STATE_RUNNING: ContainerState
+CONTAINER_STATE_PAUSED: ContainerState
+CONTAINER_STATE_STOPPING: ContainerState
+CONTAINER_STATE_EXITED: ContainerState
+CONTAINER_STATE_REMOVING: ContainerState
+CONTAINER_STATE_STRANDED: ContainerState
+INTENT_ACTION_UNSPECIFIED: IntentAction
+INTENT_ACTION_STOP: IntentAction
+INTENT_ACTION_RUN: IntentAction
+INTENT_ACTION_REMOVE: IntentAction
+INTENT_ORIGIN_UNSPECIFIED: IntentOrigin
+INTENT_ORIGIN_CALLER: IntentOrigin
+INTENT_ORIGIN_AUTO_REMOVE: IntentOrigin
+EXIT_ORIGIN_UNSPECIFIED: ExitOrigin
+EXIT_ORIGIN_PROCESS: ExitOrigin
+EXIT_ORIGIN_SIGNAL: ExitOrigin
+EXIT_ORIGIN_START_FAILURE: ExitOrigin
+EXIT_ORIGIN_RUNTIME: ExitOrigin
+EXIT_ORIGIN_HOST_REBOOT: ExitOrigin
+EXIT_ORIGIN_UNKNOWN: ExitOrigin
+HEALTH_STATE_UNSPECIFIED: HealthState
+HEALTH_STATE_NOT_CONFIGURED: HealthState
+STEP_OUTCOME_UNSPECIFIED: StepOutcome
+STEP_OUTCOME_DONE: StepOutcome
+STEP_OUTCOME_FAILED: StepOutcome
+STEP_OUTCOME_CANCELLED: StepOutcome
+
+class ContainerSpec(_message.Message):
+    __slots__ = ("name", "image", "command", "args", "env", "working_dir", "user", "labels", "hostname", "stop_signal", "stop_timeout", "auto_remove", "runtime", "network")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    ARGS_FIELD_NUMBER: _ClassVar[int]
+    ENV_FIELD_NUMBER: _ClassVar[int]
+    WORKING_DIR_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    HOSTNAME_FIELD_NUMBER: _ClassVar[int]
+    STOP_SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    STOP_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    AUTO_REMOVE_FIELD_NUMBER: _ClassVar[int]
+    RUNTIME_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    image: str
+    command: _containers.RepeatedScalarFieldContainer[str]
+    args: _containers.RepeatedScalarFieldContainer[str]
+    env: _containers.RepeatedScalarFieldContainer[str]
+    working_dir: str
+    user: str
+    labels: _containers.ScalarMap[str, str]
+    hostname: str
+    stop_signal: str
+    stop_timeout: _duration_pb2.Duration
+    auto_remove: bool
+    runtime: str
+    network: str
+    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., network: _Optional[str] = ...) -> None: ...
+
+class Container(_message.Message):
+    __slots__ = ("id", "name", "spec", "generation", "intent", "status", "revision", "create_time")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    INTENT_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: str
+    spec: ContainerSpec
+    generation: int
+    intent: Intent
+    status: ContainerStatus
+    revision: int
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[ContainerSpec, _Mapping]] = ..., generation: _Optional[int] = ..., intent: _Optional[_Union[Intent, _Mapping]] = ..., status: _Optional[_Union[ContainerStatus, _Mapping]] = ..., revision: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Intent(_message.Message):
+    __slots__ = ("action", "origin")
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    action: IntentAction
+    origin: IntentOrigin
+    def __init__(self, action: _Optional[_Union[IntentAction, str]] = ..., origin: _Optional[_Union[IntentOrigin, str]] = ...) -> None: ...
+
+class ContainerStatus(_message.Message):
+    __slots__ = ("state", "run", "pid", "exit", "error", "start_time", "finish_time", "stage", "restart_count", "health", "networks", "mounts", "leftovers", "last_start", "image_digest")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    EXIT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    FINISH_TIME_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    RESTART_COUNT_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_FIELD_NUMBER: _ClassVar[int]
+    NETWORKS_FIELD_NUMBER: _ClassVar[int]
+    MOUNTS_FIELD_NUMBER: _ClassVar[int]
+    LEFTOVERS_FIELD_NUMBER: _ClassVar[int]
+    LAST_START_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    state: ContainerState
+    run: int
+    pid: int
+    exit: Exit
+    error: ContainerError
+    start_time: _timestamp_pb2.Timestamp
+    finish_time: _timestamp_pb2.Timestamp
+    stage: Stage
+    restart_count: int
+    health: Health
+    networks: _containers.RepeatedCompositeFieldContainer[NetworkStatus]
+    mounts: _containers.RepeatedCompositeFieldContainer[MountStatus]
+    leftovers: _containers.RepeatedCompositeFieldContainer[Leftover]
+    last_start: StartTimeline
+    image_digest: str
+    def __init__(self, state: _Optional[_Union[ContainerState, str]] = ..., run: _Optional[int] = ..., pid: _Optional[int] = ..., exit: _Optional[_Union[Exit, _Mapping]] = ..., error: _Optional[_Union[ContainerError, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., restart_count: _Optional[int] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., networks: _Optional[_Iterable[_Union[NetworkStatus, _Mapping]]] = ..., mounts: _Optional[_Iterable[_Union[MountStatus, _Mapping]]] = ..., leftovers: _Optional[_Iterable[_Union[Leftover, _Mapping]]] = ..., last_start: _Optional[_Union[StartTimeline, _Mapping]] = ..., image_digest: _Optional[str] = ...) -> None: ...
+
+class Exit(_message.Message):
+    __slots__ = ("code", "origin", "signal", "time")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    origin: ExitOrigin
+    signal: int
+    time: _timestamp_pb2.Timestamp
+    def __init__(self, code: _Optional[int] = ..., origin: _Optional[_Union[ExitOrigin, str]] = ..., signal: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ContainerError(_message.Message):
+    __slots__ = ("reason", "message", "step", "retriable", "time")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    RETRIABLE_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    message: str
+    step: str
+    retriable: bool
+    time: _timestamp_pb2.Timestamp
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., step: _Optional[str] = ..., retriable: bool = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Stage(_message.Message):
+    __slots__ = ("verb", "step", "since")
+    VERB_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    verb: str
+    step: str
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, verb: _Optional[str] = ..., step: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Health(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: HealthState
+    def __init__(self, state: _Optional[_Union[HealthState, str]] = ...) -> None: ...
+
+class NetworkStatus(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class MountStatus(_message.Message):
+    __slots__ = ("destination", "type", "source", "options")
+    DESTINATION_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    destination: str
+    type: str
+    source: str
+    options: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, destination: _Optional[str] = ..., type: _Optional[str] = ..., source: _Optional[str] = ..., options: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Leftover(_message.Message):
+    __slots__ = ("kind", "key", "reason", "since")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    key: str
+    reason: str
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, kind: _Optional[str] = ..., key: _Optional[str] = ..., reason: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Step(_message.Message):
+    __slots__ = ("name", "offset", "duration", "outcome", "error")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    offset: _duration_pb2.Duration
+    duration: _duration_pb2.Duration
+    outcome: StepOutcome
+    error: str
+    def __init__(self, name: _Optional[str] = ..., offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., outcome: _Optional[_Union[StepOutcome, str]] = ..., error: _Optional[str] = ...) -> None: ...
+
+class StartTimeline(_message.Message):
+    __slots__ = ("run", "start_time", "duration", "steps", "trace_id")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    run: int
+    start_time: _timestamp_pb2.Timestamp
+    duration: _duration_pb2.Duration
+    steps: _containers.RepeatedCompositeFieldContainer[Step]
+    trace_id: str
+    def __init__(self, run: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., trace_id: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,313 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from moorage.v1 import container_pb2 as _container_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class WaitCondition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WAIT_CONDITION_UNSPECIFIED: _ClassVar[WaitCondition]
+    WAIT_CONDITION_RUNNING: _ClassVar[WaitCondition]
+    WAIT_CONDITION_EXITED: _ClassVar[WaitCondition]
+    WAIT_CONDITION_REMOVED: _ClassVar[WaitCondition]
+
+class ReleaseOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RELEASE_OUTCOME_UNSPECIFIED: _ClassVar[ReleaseOutcome]
+    RELEASE_OUTCOME_RELEASED: _ClassVar[ReleaseOutcome]
+    RELEASE_OUTCOME_ALREADY_GONE: _ClassVar[ReleaseOutcome]
+    RELEASE_OUTCOME_FAILED: _ClassVar[ReleaseOutcome]
+
+class LogStream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LOG_STREAM_UNSPECIFIED: _ClassVar[LogStream]
+    LOG_STREAM_STDOUT: _ClassVar[LogStream]
+    LOG_STREAM_STDERR: _ClassVar[LogStream]
+
+class LogFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LOG_FORMAT_UNSPECIFIED: _ClassVar[LogFormat]
+    LOG_FORMAT_BYTES: _ClassVar[LogFormat]
+    LOG_FORMAT_LINES: _ClassVar[LogFormat]
+
+class CgroupMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CGROUP_MODE_UNSPECIFIED: _ClassVar[CgroupMode]
+    CGROUP_MODE_V1: _ClassVar[CgroupMode]
+    CGROUP_MODE_V2: _ClassVar[CgroupMode]
+    CGROUP_MODE_HYBRID: _ClassVar[CgroupMode]
+WAIT_CONDITION_UNSPECIFIED: WaitCondition
+WAIT_CONDITION_RUNNING: WaitCondition
+WAIT_CONDITION_EXITED: WaitCondition
+WAIT_CONDITION_REMOVED: WaitCondition
+RELEASE_OUTCOME_UNSPECIFIED: ReleaseOutcome
+RELEASE_OUTCOME_RELEASED: ReleaseOutcome
+RELEASE_OUTCOME_ALREADY_GONE: ReleaseOutcome
+RELEASE_OUTCOME_FAILED: ReleaseOutcome
+LOG_STREAM_UNSPECIFIED: LogStream
+LOG_STREAM_STDOUT: LogStream
+LOG_STREAM_STDERR: LogStream
+LOG_FORMAT_UNSPECIFIED: LogFormat
+LOG_FORMAT_BYTES: LogFormat
+LOG_FORMAT_LINES: LogFormat
+CGROUP_MODE_UNSPECIFIED: CgroupMode
+CGROUP_MODE_V1: CgroupMode
+CGROUP_MODE_V2: CgroupMode
+CGROUP_MODE_HYBRID: CgroupMode
+
+class CreateRequest(_message.Message):
+    __slots__ = ("spec", "request_id", "validate_only")
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    spec: _container_pb2.ContainerSpec
+    request_id: str
+    validate_only: bool
+    def __init__(self, spec: _Optional[_Union[_container_pb2.ContainerSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
+
+class CreateResponse(_message.Message):
+    __slots__ = ("container",)
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    container: _container_pb2.Container
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
+
+class StartRequest(_message.Message):
+    __slots__ = ("container", "spec", "request_id", "validate_only", "checkpoint", "checkpoint_directory")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    spec: _container_pb2.ContainerSpec
+    request_id: str
+    validate_only: bool
+    checkpoint: str
+    checkpoint_directory: str
+    def __init__(self, container: _Optional[str] = ..., spec: _Optional[_Union[_container_pb2.ContainerSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ..., checkpoint: _Optional[str] = ..., checkpoint_directory: _Optional[str] = ...) -> None: ...
+
+class StartResponse(_message.Message):
+    __slots__ = ("container", "already_running", "plan")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    ALREADY_RUNNING_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    container: _container_pb2.Container
+    already_running: bool
+    plan: Plan
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., already_running: bool = ..., plan: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
+
+class Plan(_message.Message):
+    __slots__ = ("steps", "runtime_spec")
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    RUNTIME_SPEC_FIELD_NUMBER: _ClassVar[int]
+    steps: _containers.RepeatedCompositeFieldContainer[PlannedStep]
+    runtime_spec: str
+    def __init__(self, steps: _Optional[_Iterable[_Union[PlannedStep, _Mapping]]] = ..., runtime_spec: _Optional[str] = ...) -> None: ...
+
+class PlannedStep(_message.Message):
+    __slots__ = ("name", "acquires")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ACQUIRES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    acquires: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., acquires: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class InspectRequest(_message.Message):
+    __slots__ = ("container",)
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    def __init__(self, container: _Optional[str] = ...) -> None: ...
+
+class InspectResponse(_message.Message):
+    __slots__ = ("container",)
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    container: _container_pb2.Container
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
+
+class ListRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListResponse(_message.Message):
+    __slots__ = ("containers", "next_page_token")
+    CONTAINERS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    containers: _containers.RepeatedCompositeFieldContainer[_container_pb2.Container]
+    next_page_token: str
+    def __init__(self, containers: _Optional[_Iterable[_Union[_container_pb2.Container, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class StopRequest(_message.Message):
+    __slots__ = ("container", "signal", "timeout", "request_id")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    signal: str
+    timeout: _duration_pb2.Duration
+    request_id: str
+    def __init__(self, container: _Optional[str] = ..., signal: _Optional[str] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class StopResponse(_message.Message):
+    __slots__ = ("container", "already_stopped")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    ALREADY_STOPPED_FIELD_NUMBER: _ClassVar[int]
+    container: _container_pb2.Container
+    already_stopped: bool
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., already_stopped: bool = ...) -> None: ...
+
+class WaitRequest(_message.Message):
+    __slots__ = ("container", "condition", "timeout")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    condition: WaitCondition
+    timeout: _duration_pb2.Duration
+    def __init__(self, container: _Optional[str] = ..., condition: _Optional[_Union[WaitCondition, str]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class WaitResponse(_message.Message):
+    __slots__ = ("reached", "container")
+    REACHED_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    reached: bool
+    container: _container_pb2.Container
+    def __init__(self, reached: bool = ..., container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
+
+class CleanupRequest(_message.Message):
+    __slots__ = ("container", "force", "remove", "remove_volumes", "request_id")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_VOLUMES_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    force: bool
+    remove: bool
+    remove_volumes: bool
+    request_id: str
+    def __init__(self, container: _Optional[str] = ..., force: bool = ..., remove: bool = ..., remove_volumes: bool = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ReleasedResource(_message.Message):
+    __slots__ = ("kind", "key", "outcome", "reason", "duration")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    key: str
+    outcome: ReleaseOutcome
+    reason: str
+    duration: _duration_pb2.Duration
+    def __init__(self, kind: _Optional[str] = ..., key: _Optional[str] = ..., outcome: _Optional[_Union[ReleaseOutcome, str]] = ..., reason: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class CleanupResponse(_message.Message):
+    __slots__ = ("resources", "complete", "container")
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    resources: _containers.RepeatedCompositeFieldContainer[ReleasedResource]
+    complete: bool
+    container: _container_pb2.Container
+    def __init__(self, resources: _Optional[_Iterable[_Union[ReleasedResource, _Mapping]]] = ..., complete: bool = ..., container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
+
+class LogsRequest(_message.Message):
+    __slots__ = ("container", "follow", "streams", "since", "tail", "format", "run")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    STREAMS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    TAIL_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    follow: bool
+    streams: _containers.RepeatedScalarFieldContainer[LogStream]
+    since: _timestamp_pb2.Timestamp
+    tail: int
+    format: LogFormat
+    run: int
+    def __init__(self, container: _Optional[str] = ..., follow: bool = ..., streams: _Optional[_Iterable[_Union[LogStream, str]]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tail: _Optional[int] = ..., format: _Optional[_Union[LogFormat, str]] = ..., run: _Optional[int] = ...) -> None: ...
+
+class LogsResponse(_message.Message):
+    __slots__ = ("stream", "run", "offset", "time", "data", "line", "heartbeat")
+    class Heartbeat(_message.Message):
+        __slots__ = ()
+        def __init__(self) -> None: ...
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    stream: LogStream
+    run: int
+    offset: int
+    time: _timestamp_pb2.Timestamp
+    data: bytes
+    line: str
+    heartbeat: LogsResponse.Heartbeat
+    def __init__(self, stream: _Optional[_Union[LogStream, str]] = ..., run: _Optional[int] = ..., offset: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., data: _Optional[bytes] = ..., line: _Optional[str] = ..., heartbeat: _Optional[_Union[LogsResponse.Heartbeat, _Mapping]] = ...) -> None: ...
+
+class GetServerInfoRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetServerInfoResponse(_message.Message):
+    __slots__ = ("version", "instance", "containerd", "runtimes", "cgroup_mode", "networks", "features", "start_time", "services")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    CONTAINERD_FIELD_NUMBER: _ClassVar[int]
+    RUNTIMES_FIELD_NUMBER: _ClassVar[int]
+    CGROUP_MODE_FIELD_NUMBER: _ClassVar[int]
+    NETWORKS_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    instance: str
+    containerd: ContainerdInfo
+    runtimes: _containers.RepeatedCompositeFieldContainer[RuntimeInfo]
+    cgroup_mode: CgroupMode
+    networks: _containers.RepeatedScalarFieldContainer[str]
+    features: _containers.RepeatedScalarFieldContainer[str]
+    start_time: _timestamp_pb2.Timestamp
+    services: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, version: _Optional[str] = ..., instance: _Optional[str] = ..., containerd: _Optional[_Union[ContainerdInfo, _Mapping]] = ..., runtimes: _Optional[_Iterable[_Union[RuntimeInfo, _Mapping]]] = ..., cgroup_mode: _Optional[_Union[CgroupMode, str]] = ..., networks: _Optional[_Iterable[str]] = ..., features: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., services: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ContainerdInfo(_message.Message):
+    __slots__ = ("version", "address", "embedded", "reachable")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDED_FIELD_NUMBER: _ClassVar[int]
+    REACHABLE_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    address: str
+    embedded: bool
+    reachable: bool
+    def __init__(self, version: _Optional[str] = ..., address: _Optional[str] = ..., embedded: bool = ..., reachable: bool = ...) -> None: ...
+
+class RuntimeInfo(_message.Message):
+    __slots__ = ("name", "unavailable", "version")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UNAVAILABLE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    unavailable: str
+    version: str
+    def __init__(self, name: _Optional[str] = ..., unavailable: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...

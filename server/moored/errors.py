@@ -1,0 +1,162 @@
+"""What can go wrong, by its name. Knows no gRPC: the phrasebook in ``api/`` puts it on the wire.
+
+Messages read ``cannot <verb> <thing>: <why>``; ``facts`` become the metadata of ErrorInfo.
+A class is one reason that a caller can act on, not one layer that raised it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class MooredError(Exception):
+    """Everything that moored raises on purpose."""
+
+    retriable: ClassVar[bool] = False
+    """Whether the same call may succeed without any change on the caller's side."""
+
+    def __init__(self, message: str, **facts: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.facts = facts
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One field that breaks its rule: the path as a caller writes it, and why."""
+
+    field: str
+    why: str
+
+
+class FieldsRefused(MooredError):
+    """Some fields are wrong; ``violations`` has each of them."""
+
+    def __init__(self, message: str, *violations: Violation, **facts: str) -> None:
+        super().__init__(message, **facts)
+        self.violations = violations
+
+
+class InvalidField(FieldsRefused): ...
+
+
+class NotServed(FieldsRefused): ...
+
+
+class RuntimeUnknown(FieldsRefused): ...
+
+
+class CheckpointNotEnabled(FieldsRefused): ...
+
+
+class InvalidPageToken(FieldsRefused): ...
+
+
+class ContainerNotFound(MooredError): ...
+
+
+class AmbiguousReference(MooredError): ...
+
+
+class NameTaken(MooredError): ...
+
+
+class ImageNotFound(MooredError): ...
+
+
+class ImageInUse(MooredError): ...
+
+
+class RunNotFound(MooredError): ...
+
+
+class HostNetworkNotAllowed(MooredError): ...
+
+
+class CheckpointDirectoryForbidden(MooredError): ...
+
+
+class ContainerPaused(MooredError): ...
+
+
+class ContainerRemoving(MooredError): ...
+
+
+class ContainerStranded(MooredError): ...
+
+
+class ContainerRunning(MooredError): ...
+
+
+class PreemptedByCleanup(MooredError): ...
+
+
+class Interrupted(MooredError):
+    """The service went away in mid-start, and undid it when it came back."""
+
+    retriable = True
+
+
+class StartQueueFull(MooredError):
+    """Too many starts are waiting for their turn; try again after ``retry_after`` seconds."""
+
+    retriable = True
+
+    def __init__(self, message: str, *, retry_after: float, **facts: str) -> None:
+        super().__init__(message, **facts)
+        self.retry_after = retry_after
+
+
+class StopUnfinished(MooredError):
+    retriable = True
+
+
+class StepTimedOut(MooredError):
+    """A step did not end within its own limit, whoever was to blame."""
+
+    retriable = True
+
+
+class CommandNotFound(MooredError): ...
+
+
+class CommandNotExecutable(MooredError): ...
+
+
+class MountMismatch(MooredError): ...
+
+
+class SpecFailed(MooredError): ...
+
+
+class RuntimeUnreachable(MooredError):
+    """containerd does not answer, or did not within the time it had."""
+
+    retriable = True
+
+
+class RuntimeRefused(MooredError):
+    """containerd or the runtime answered with an error that has no better name."""
+
+
+class LedgerFailed(MooredError):
+    retriable = True
+
+
+class ArchiveInvalid(MooredError): ...
+
+
+class ArchiveTooLarge(MooredError): ...
+
+
+class ShuttingDown(MooredError):
+    retriable = True
+
+
+class SetupRefused(MooredError):
+    """moored cannot start here: one line that says why and what to do. Never on the wire."""
+
+
+class IllegalTransition(Exception):
+    """An event that the state does not allow: a defect of moored, never the caller's fault."""

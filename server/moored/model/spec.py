@@ -1,0 +1,45 @@
+"""What a caller asked for, and what the image adds to it. Values only; ``oci/`` translates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+DEFAULT_STOP_TIMEOUT: Final = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as it was when the container was created: the name may move on, this does not."""
+
+    name: str
+    digest: str
+    layer: str
+    """The chain id of its top layer, which is that layer's name in containerd."""
+    entrypoint: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    working_dir: str = ""
+    user: str = ""
+    stop_signal: str = ""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to run. Unset means what ContainerSpec in the protocol says it means."""
+
+    image: str
+    name: str = ""
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    working_dir: str = ""
+    user: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    hostname: str = ""
+    stop_signal: str = ""
+    stop_timeout: timedelta | None = None
+    auto_remove: bool = False
+    runtime: str = ""
+    network: str = ""
