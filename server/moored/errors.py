@@ -6,6 +6,7 @@ A class is one reason that a caller can act on, not one layer that raised it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +21,11 @@ class MooredError(Exception):
         super().__init__(message)
         self.message = message
         self.facts = facts
+
+
+def reason(kind: type[MooredError]) -> str:
+    """Return what callers know a class by: ``ContainerNotFound`` is ``CONTAINER_NOT_FOUND``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).upper()
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,12 @@ class ContainerPaused(MooredError): ...
 
 
 class ContainerRemoving(MooredError): ...
+
+
+class ContainerStopping(MooredError):
+    """It is on its way out; once it has exited it can be started again."""
+
+    retriable = True
 
 
 class ContainerStranded(MooredError): ...

@@ -154,6 +154,7 @@ class ContainerServiceServicer(object):
         Errors, beside those of Create where a spec is given:
         FAILED_PRECONDITION  CONTAINER_PAUSED        Resume it instead.
         FAILED_PRECONDITION  CONTAINER_REMOVING      It is being removed.
+        FAILED_PRECONDITION  CONTAINER_STOPPING      Wait until it has exited.
         FAILED_PRECONDITION  CONTAINER_STRANDED      Leftovers have to go first; call Cleanup.
         FAILED_PRECONDITION  COMMAND_NOT_FOUND       The image has no such program. Exit 127.
         FAILED_PRECONDITION  COMMAND_NOT_EXECUTABLE  It cannot be executed. Exit 126.
@@ -162,6 +163,7 @@ class ContainerServiceServicer(object):
         PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
         ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.
         RESOURCE_EXHAUSTED   START_QUEUE_FULL        Too many starts; RetryInfo says when.
+        DEADLINE_EXCEEDED    STEP_TIMED_OUT          A step did not end in its time; undone.
         UNAVAILABLE          RUNTIME_UNREACHABLE     containerd went away; undone. Retry helps.
         INTERNAL             SPEC_FAILED             The OCI spec could not be built for this host.
         INTERNAL             RUNTIME_REFUSED         containerd or the runtime failed; message has

@@ -80,6 +80,7 @@ class ContainerServiceStub:
     Errors, beside those of Create where a spec is given:
       FAILED_PRECONDITION  CONTAINER_PAUSED        Resume it instead.
       FAILED_PRECONDITION  CONTAINER_REMOVING      It is being removed.
+      FAILED_PRECONDITION  CONTAINER_STOPPING      Wait until it has exited.
       FAILED_PRECONDITION  CONTAINER_STRANDED      Leftovers have to go first; call Cleanup.
       FAILED_PRECONDITION  COMMAND_NOT_FOUND       The image has no such program. Exit 127.
       FAILED_PRECONDITION  COMMAND_NOT_EXECUTABLE  It cannot be executed. Exit 126.
@@ -88,6 +89,7 @@ class ContainerServiceStub:
       PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
       ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.
       RESOURCE_EXHAUSTED   START_QUEUE_FULL        Too many starts; RetryInfo says when.
+      DEADLINE_EXCEEDED    STEP_TIMED_OUT          A step did not end in its time; undone.
       UNAVAILABLE          RUNTIME_UNREACHABLE     containerd went away; undone. Retry helps.
       INTERNAL             SPEC_FAILED             The OCI spec could not be built for this host.
       INTERNAL             RUNTIME_REFUSED         containerd or the runtime failed; message has
@@ -202,6 +204,7 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     Errors, beside those of Create where a spec is given:
       FAILED_PRECONDITION  CONTAINER_PAUSED        Resume it instead.
       FAILED_PRECONDITION  CONTAINER_REMOVING      It is being removed.
+      FAILED_PRECONDITION  CONTAINER_STOPPING      Wait until it has exited.
       FAILED_PRECONDITION  CONTAINER_STRANDED      Leftovers have to go first; call Cleanup.
       FAILED_PRECONDITION  COMMAND_NOT_FOUND       The image has no such program. Exit 127.
       FAILED_PRECONDITION  COMMAND_NOT_EXECUTABLE  It cannot be executed. Exit 126.
@@ -210,6 +213,7 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
       PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
       ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.
       RESOURCE_EXHAUSTED   START_QUEUE_FULL        Too many starts; RetryInfo says when.
+      DEADLINE_EXCEEDED    STEP_TIMED_OUT          A step did not end in its time; undone.
       UNAVAILABLE          RUNTIME_UNREACHABLE     containerd went away; undone. Retry helps.
       INTERNAL             SPEC_FAILED             The OCI spec could not be built for this host.
       INTERNAL             RUNTIME_REFUSED         containerd or the runtime failed; message has
@@ -333,6 +337,7 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors, beside those of Create where a spec is given:
           FAILED_PRECONDITION  CONTAINER_PAUSED        Resume it instead.
           FAILED_PRECONDITION  CONTAINER_REMOVING      It is being removed.
+          FAILED_PRECONDITION  CONTAINER_STOPPING      Wait until it has exited.
           FAILED_PRECONDITION  CONTAINER_STRANDED      Leftovers have to go first; call Cleanup.
           FAILED_PRECONDITION  COMMAND_NOT_FOUND       The image has no such program. Exit 127.
           FAILED_PRECONDITION  COMMAND_NOT_EXECUTABLE  It cannot be executed. Exit 126.
@@ -341,6 +346,7 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
           PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
           ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.
           RESOURCE_EXHAUSTED   START_QUEUE_FULL        Too many starts; RetryInfo says when.
+          DEADLINE_EXCEEDED    STEP_TIMED_OUT          A step did not end in its time; undone.
           UNAVAILABLE          RUNTIME_UNREACHABLE     containerd went away; undone. Retry helps.
           INTERNAL             SPEC_FAILED             The OCI spec could not be built for this host.
           INTERNAL             RUNTIME_REFUSED         containerd or the runtime failed; message has

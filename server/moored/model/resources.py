@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -15,6 +17,8 @@ class Kind(StrEnum):
     TASK = "task"
     BUNDLE = "bundle"
     CGROUP = "cgroup"
+    FILES = "files"
+    """hosts, hostname and resolv.conf, made for one run."""
     LAYER = "layer"
     CONTAINER = "container"
     OUTPUT = "output"
@@ -49,3 +53,15 @@ class Leftover:
 
     resource: Resource
     reason: str
+    since: datetime
+
+
+def blocked(resource: Resource, left: Iterable[Resource]) -> str:
+    """Return why ``resource`` must not be touched while ``left`` are still there, or "".
+
+    A task that could not be deleted may run: taking its container record, its files or its
+    layer away would only hide it.
+    """
+    if resource.kind is not Kind.TASK and any(other.kind is Kind.TASK for other in left):
+        return "the task is still there"
+    return ""

@@ -1,0 +1,52 @@
+# What there is to do here. Each target sets up what it needs first: `make test` works in a
+# fresh clone, on a fresh Debian 12, as root.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test cover lint format protos lock clean
+
+BIN := .venv/bin
+TYPED := server client tests demo tools
+ARGS ?=
+LOCK := --quiet --upgrade --python-version 3.11 --universal --custom-compile-command "make lock"
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: ## Install what is missing on this machine, and make .venv
+	@tools/setup.sh
+
+demo: setup ## Run one container from beginning to end, and prove that nothing is left
+	@$(BIN)/python -m demo.demo
+
+test: setup ## Run all tests; ARGS="-k name" or ARGS='-m "not real"' for some
+	@$(BIN)/python -m pytest $(ARGS)
+
+cover: setup ## Run all tests, and say which lines and branches none of them runs
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+lint: setup ## Check format, style, types, layers, protos and generated code; change nothing
+	@$(BIN)/ruff format --check --quiet --diff .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy $(TYPED)
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/buf lint protos
+	@tools/breaking.sh
+	@$(BIN)/python -m tools.protos --check
+
+format: setup ## Format, and mend what ruff can mend
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+protos: setup ## Generate the code of protos/ again
+	@$(BIN)/python -m tools.protos
+
+lock: setup ## Choose the newest versions of everything that development needs
+	@$(BIN)/uv pip compile $(LOCK) --extra server --group dev pyproject.toml -o requirements-dev.lock
+	@$(BIN)/uv pip compile $(LOCK) --group protos -o requirements-protos.lock
+
+clean: ## Remove what these targets made, environments included
+	rm -rf .venv .venv-protos .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .import_linter_cache .coverage .coverage.* dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,153 @@
+"""Logs on the wire: which run, which part of its output, as bytes or as lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from moorage.v1 import container_service_pb2 as wire
+
+from moored import errors
+from moored.api import asked
+from moored.api.pictures import time
+from moored.errors import Violation
+from moored.model.resources import Kind
+from moored.model.state import Frozen, Running, Starting, Stopping
+from moored.streams.lines import lines
+from moored.streams.logs import LogReader, Quiet, Selection
+from moored.streams.output import BOTH, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from moored.registry import Registry, Subject, View
+    from moored.streams.follow import Hub
+    from moored.streams.lines import Line
+    from moored.streams.output import Output, RunOutput
+    from moored.streams.source import Chunk
+
+HEARTBEAT: Final = 15.0
+"""Seconds without output after which a stream says that it lives."""
+_STREAMS: Final[dict[int, Stream]] = {
+    wire.LOG_STREAM_STDOUT: Stream.STDOUT,
+    wire.LOG_STREAM_STDERR: Stream.STDERR,
+}
+_NUMBERS: Final = {stream: number for number, stream in _STREAMS.items()}
+_FORMATS: Final = (
+    wire.LOG_FORMAT_UNSPECIFIED,
+    wire.LOG_FORMAT_BYTES,
+    wire.LOG_FORMAT_LINES,
+)
+
+
+@dataclass(frozen=True)
+class RunOfSubject:
+    """One run of a container, as a follower of its output needs to know it."""
+
+    subject: Subject
+    run: int
+
+    def ended(self) -> bool:
+        return self._over(self.subject.view)
+
+    async def wait_ended(self) -> None:
+        await self.subject.until(self._over)
+
+    def _over(self, view: View) -> bool:
+        """Its task is deleted: until then the shim may still be copying what it wrote."""
+        snapshot = view.snapshot
+        alive = isinstance(snapshot.state, Starting | Running | Frozen | Stopping)
+        task = any(r.kind is Kind.TASK and r.run == self.run for r in snapshot.resources)
+        return view.gone or (snapshot.run != self.run) or not (alive or task)
+
+    @property
+    def leaving(self) -> bool:
+        """Whether its process has ended, and its task is about to."""
+        alive = isinstance(self.subject.view.snapshot.state, Starting | Running | Frozen | Stopping)
+        return not alive and not self.ended()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogsDesk:
+    registry: Registry
+    output: Output
+    hub: Hub
+    heartbeat: float = HEARTBEAT
+
+    async def read(self, request: wire.LogsRequest) -> AsyncIterator[wire.LogsResponse]:
+        subject = self.registry.find(asked.required(request, "container"))
+        run = request.run or subject.view.snapshot.run
+        selection = _selection(request)
+        files = self._files(subject, run)
+        if files is None:
+            if request.run:
+                raise _no_run(subject, run)
+            return
+        of_run = RunOfSubject(subject, run)
+        followed = of_run if request.follow or of_run.leaving else None
+        async with LogReader(files, self.hub, selection, run=followed) as reader:
+            pieces = reader.pieces(self.heartbeat)
+            if request.format == wire.LOG_FORMAT_LINES:
+                async for line in lines(pieces):
+                    yield _line(line, run)
+            else:
+                async for piece in pieces:
+                    yield _chunk(piece, run)
+
+    def _files(self, subject: Subject, run: int) -> RunOutput | None:
+        snapshot = subject.view.snapshot
+        if run > snapshot.run:
+            raise _no_run(subject, run)
+        return self.output.find(snapshot.id, run) if run else None
+
+
+def _selection(request: wire.LogsRequest) -> Selection:
+    if request.format not in _FORMATS:
+        raise _not_served("format", f"{request.format} is not known here")
+    unknown = [number for number in request.streams if number not in _STREAMS]
+    if unknown:
+        raise _not_served("streams", f"{unknown[0]} is not known here")
+    if request.HasField("tail") and request.tail < 0:
+        raise asked.refused("tail", "must not be negative")
+    return Selection(
+        streams=frozenset(_STREAMS[number] for number in request.streams) or BOTH,
+        since=asked.timestamp(request.since, "since") if request.HasField("since") else None,
+        tail=request.tail if request.HasField("tail") else None,
+    )
+
+
+def _chunk(piece: Chunk | Quiet, run: int) -> wire.LogsResponse:
+    if isinstance(piece, Quiet):
+        return wire.LogsResponse(run=run, heartbeat=wire.LogsResponse.Heartbeat())
+    return wire.LogsResponse(
+        stream=_NUMBERS[piece.stream],  # type: ignore[arg-type]  # an enum's number is an int
+        run=run,
+        offset=piece.offset,
+        time=time(piece.time),
+        data=piece.data,
+    )
+
+
+def _line(line: Line | Quiet, run: int) -> wire.LogsResponse:
+    if isinstance(line, Quiet):
+        return wire.LogsResponse(run=run, heartbeat=wire.LogsResponse.Heartbeat())
+    return wire.LogsResponse(
+        stream=_NUMBERS[line.stream],  # type: ignore[arg-type]
+        run=run,
+        offset=line.offset,
+        time=time(line.time),
+        line=line.text,
+    )
+
+
+def _no_run(subject: Subject, run: int) -> errors.RunNotFound:
+    container = subject.view.snapshot.id
+    return errors.RunNotFound(
+        f"cannot read output of container {container!r}: there is no output of run {run}",
+        container=container,
+        run=str(run),
+    )
+
+
+def _not_served(field: str, why: str) -> errors.NotServed:
+    return errors.NotServed(f"cannot read logs: {field} {why}", Violation(field, why))

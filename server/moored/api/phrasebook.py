@@ -1,0 +1,110 @@
+"""Every error of moored's, as callers meet it: the one table with the codes it is answered with.
+
+The reason is the class's name. What is not in here is a defect of moored: its text stays in
+the log, and the caller hears BUG.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # no stubs
+from grpc import StatusCode
+
+from moored import errors
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+DOMAIN: Final = "moorage"
+BUG: Final = "BUG"
+
+OUTBOUND: Final[dict[type[errors.MooredError], StatusCode]] = {
+    errors.InvalidField: StatusCode.INVALID_ARGUMENT,
+    errors.NotServed: StatusCode.INVALID_ARGUMENT,
+    errors.RuntimeUnknown: StatusCode.INVALID_ARGUMENT,
+    errors.CheckpointNotEnabled: StatusCode.INVALID_ARGUMENT,
+    errors.InvalidPageToken: StatusCode.INVALID_ARGUMENT,
+    errors.AmbiguousReference: StatusCode.INVALID_ARGUMENT,
+    errors.ArchiveInvalid: StatusCode.INVALID_ARGUMENT,
+    errors.ContainerNotFound: StatusCode.NOT_FOUND,
+    errors.ImageNotFound: StatusCode.NOT_FOUND,
+    errors.RunNotFound: StatusCode.NOT_FOUND,
+    errors.NameTaken: StatusCode.ALREADY_EXISTS,
+    errors.HostNetworkNotAllowed: StatusCode.PERMISSION_DENIED,
+    errors.CheckpointDirectoryForbidden: StatusCode.PERMISSION_DENIED,
+    errors.ContainerPaused: StatusCode.FAILED_PRECONDITION,
+    errors.ContainerRemoving: StatusCode.FAILED_PRECONDITION,
+    errors.ContainerStopping: StatusCode.FAILED_PRECONDITION,
+    errors.ContainerStranded: StatusCode.FAILED_PRECONDITION,
+    errors.ContainerRunning: StatusCode.FAILED_PRECONDITION,
+    errors.ImageInUse: StatusCode.FAILED_PRECONDITION,
+    errors.CommandNotFound: StatusCode.FAILED_PRECONDITION,
+    errors.CommandNotExecutable: StatusCode.FAILED_PRECONDITION,
+    errors.MountMismatch: StatusCode.FAILED_PRECONDITION,
+    errors.PreemptedByCleanup: StatusCode.ABORTED,
+    errors.Interrupted: StatusCode.UNAVAILABLE,
+    errors.StartQueueFull: StatusCode.RESOURCE_EXHAUSTED,
+    errors.ArchiveTooLarge: StatusCode.RESOURCE_EXHAUSTED,
+    errors.StopUnfinished: StatusCode.DEADLINE_EXCEEDED,
+    errors.StepTimedOut: StatusCode.DEADLINE_EXCEEDED,
+    errors.RuntimeUnreachable: StatusCode.UNAVAILABLE,
+    errors.ShuttingDown: StatusCode.UNAVAILABLE,
+    errors.SpecFailed: StatusCode.INTERNAL,
+    errors.RuntimeRefused: StatusCode.INTERNAL,
+    errors.LedgerFailed: StatusCode.INTERNAL,
+}
+
+
+def phrase(error: Exception) -> tuple[StatusCode, status_pb2.Status]:
+    """Return the code and the whole status that ``error`` is answered with."""
+    kind = _kind(error)
+    if kind is None or not isinstance(error, errors.MooredError):
+        message = "cannot answer: a defect of moored, whose log has the details"
+        return StatusCode.INTERNAL, _status(StatusCode.INTERNAL, message, BUG, {}, ())
+    code = OUTBOUND[kind]
+    notes = getattr(error, "__notes__", ())
+    message = "; ".join((error.message, *notes))
+    return code, _status(code, message, errors.reason(kind), error.facts, _details(error))
+
+
+def reason(error: Exception) -> str:
+    """Return what callers know ``error`` by."""
+    kind = _kind(error)
+    return errors.reason(kind) if kind else BUG
+
+
+def _kind(error: Exception) -> type[errors.MooredError] | None:
+    """Return the class of the table that ``error`` is one of: a room may refine its errors."""
+    return next((kind for kind in type(error).__mro__ if kind in OUTBOUND), None)
+
+
+def _details(error: errors.MooredError) -> tuple[Message, ...]:
+    if isinstance(error, errors.FieldsRefused):
+        violations = [
+            error_details_pb2.BadRequest.FieldViolation(field=found.field, description=found.why)
+            for found in error.violations
+        ]
+        return (error_details_pb2.BadRequest(field_violations=violations),)
+    if isinstance(error, errors.StartQueueFull):
+        delay = duration_pb2.Duration()
+        delay.FromMilliseconds(int(error.retry_after * 1000))
+        return (error_details_pb2.RetryInfo(retry_delay=delay),)
+    return ()
+
+
+def _status(
+    code: StatusCode,
+    message: str,
+    reason: str,
+    facts: dict[str, str],
+    details: tuple[Message, ...],
+) -> status_pb2.Status:
+    known = error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=facts)
+    packed = []
+    for detail in (known, *details):
+        packed.append(any_pb2.Any())
+        packed[-1].Pack(detail)
+    number, _ = code.value
+    return status_pb2.Status(code=number, message=message, details=packed)

@@ -1,0 +1,199 @@
+"""Containers as they go on the wire: built once for each published view, as bytes.
+
+A reader costs no more than finding its container: the answer was serialised with the first
+look at that view, and every later one sends the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from moorage.v1 import container_pb2 as wire
+
+from moored.model import state as states
+from moored.model.exits import Origin
+from moored.model.intent import Action, Asker
+from moored.model.timeline import StepOutcome
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from moored.model.events import StartFailure
+    from moored.model.exits import Exit
+    from moored.model.resources import Leftover
+    from moored.model.spec import Spec
+    from moored.model.state import Snapshot
+    from moored.model.timeline import Stage, Timeline
+    from moored.registry import View
+
+STATES: Final[dict[type[states.State], wire.ContainerState]] = {
+    states.Created: wire.CONTAINER_STATE_CREATED,
+    states.Starting: wire.CONTAINER_STATE_STARTING,
+    states.Running: wire.CONTAINER_STATE_RUNNING,
+    states.Frozen: wire.CONTAINER_STATE_PAUSED,
+    states.Stopping: wire.CONTAINER_STATE_STOPPING,
+    states.Exited: wire.CONTAINER_STATE_EXITED,
+    states.Removing: wire.CONTAINER_STATE_REMOVING,
+    states.Stranded: wire.CONTAINER_STATE_STRANDED,
+}
+ORIGINS: Final = {
+    Origin.PROCESS: wire.EXIT_ORIGIN_PROCESS,
+    Origin.SIGNAL: wire.EXIT_ORIGIN_SIGNAL,
+    Origin.START_FAILURE: wire.EXIT_ORIGIN_START_FAILURE,
+    Origin.RUNTIME: wire.EXIT_ORIGIN_RUNTIME,
+    Origin.HOST_REBOOT: wire.EXIT_ORIGIN_HOST_REBOOT,
+    Origin.UNKNOWN: wire.EXIT_ORIGIN_UNKNOWN,
+}
+ACTIONS: Final = {
+    Action.STOP: wire.INTENT_ACTION_STOP,
+    Action.RUN: wire.INTENT_ACTION_RUN,
+    Action.REMOVE: wire.INTENT_ACTION_REMOVE,
+}
+ASKERS: Final = {
+    Asker.CALLER: wire.INTENT_ORIGIN_CALLER,
+    Asker.AUTO_REMOVE: wire.INTENT_ORIGIN_AUTO_REMOVE,
+}
+OUTCOMES: Final = {
+    StepOutcome.DONE: wire.STEP_OUTCOME_DONE,
+    StepOutcome.FAILED: wire.STEP_OUTCOME_FAILED,
+    StepOutcome.CANCELLED: wire.STEP_OUTCOME_CANCELLED,
+}
+_CONTAINER_FIELD: Final = b"\x0a"
+"""Tag of field 1 with a length: `container`, and `containers`, in every answer that has them."""
+
+
+class Pictures:
+    def __init__(self) -> None:
+        self._bytes: WeakKeyDictionary[View, bytes] = WeakKeyDictionary()
+
+    def field(self, view: View) -> bytes:
+        """Return ``view`` as field 1 of an answer, ready to be sent or joined with others."""
+        known = self._bytes.get(view)
+        if known is None:
+            body = container(view.snapshot, view.stage).SerializeToString()
+            known = self._bytes[view] = _CONTAINER_FIELD + _varint(len(body)) + body
+        return known
+
+
+def container(snapshot: Snapshot, stage: Stage | None = None) -> wire.Container:
+    return wire.Container(
+        id=snapshot.id,
+        name=snapshot.spec.name,
+        spec=_spec(snapshot.spec),
+        generation=snapshot.generation,
+        intent=wire.Intent(
+            action=ACTIONS[snapshot.intent.action], origin=ASKERS[snapshot.intent.asker]
+        ),
+        status=_status(snapshot, stage),
+        revision=snapshot.revision,
+        create_time=time(snapshot.created),
+    )
+
+
+def _status(snapshot: Snapshot, stage: Stage | None) -> wire.ContainerStatus:
+    state, exit = snapshot.state, snapshot.exit
+    pid = state.pid if isinstance(state, states.Running | states.Frozen | states.Stopping) else 0
+    return wire.ContainerStatus(
+        state=STATES[type(state)],
+        run=snapshot.run,
+        pid=pid,
+        exit=_exit(exit) if exit else None,
+        error=_failure(snapshot.failure) if snapshot.failure else None,
+        start_time=time(snapshot.started) if snapshot.started else None,
+        finish_time=time(exit.at) if exit else None,
+        stage=_stage(stage) if stage else None,
+        health=wire.Health(state=wire.HEALTH_STATE_NOT_CONFIGURED),
+        networks=[wire.NetworkStatus(name=snapshot.spec.network or "none")] if pid else [],
+        leftovers=[_leftover(leftover) for leftover in snapshot.leftovers],
+        last_start=_timeline(snapshot.last_start) if snapshot.last_start else None,
+        image_digest=snapshot.image.digest,
+    )
+
+
+def _spec(spec: Spec) -> wire.ContainerSpec:
+    return wire.ContainerSpec(
+        name=spec.name,
+        image=spec.image,
+        command=spec.command,
+        args=spec.args,
+        env=spec.env,
+        working_dir=spec.working_dir,
+        user=spec.user,
+        labels=spec.labels,
+        hostname=spec.hostname,
+        stop_signal=spec.stop_signal,
+        stop_timeout=duration(spec.stop_timeout) if spec.stop_timeout is not None else None,
+        auto_remove=spec.auto_remove,
+        runtime=spec.runtime,
+        network=spec.network,
+    )
+
+
+def _exit(exit: Exit) -> wire.Exit:
+    return wire.Exit(
+        code=exit.code, origin=ORIGINS[exit.origin], signal=exit.signal, time=time(exit.at)
+    )
+
+
+def _failure(failure: StartFailure) -> wire.ContainerError:
+    return wire.ContainerError(
+        reason=failure.reason,
+        message=failure.message,
+        step=failure.step,
+        retriable=failure.retriable,
+        time=time(failure.at),
+    )
+
+
+def _stage(stage: Stage) -> wire.Stage:
+    return wire.Stage(verb=stage.verb, step=stage.step, since=time(stage.since))
+
+
+def _leftover(leftover: Leftover) -> wire.Leftover:
+    resource = leftover.resource
+    return wire.Leftover(
+        kind=resource.kind, key=resource.key, reason=leftover.reason, since=time(leftover.since)
+    )
+
+
+def _timeline(timeline: Timeline) -> wire.StartTimeline:
+    return wire.StartTimeline(
+        run=timeline.run,
+        start_time=time(timeline.at),
+        duration=duration(timeline.duration),
+        steps=[
+            wire.Step(
+                name=step.name,
+                offset=duration(step.offset),
+                duration=duration(step.duration),
+                outcome=OUTCOMES[step.outcome],
+                error=step.error,
+            )
+            for step in timeline.steps
+        ],
+        trace_id=timeline.trace_id,
+    )
+
+
+def duration(value: timedelta) -> Duration:
+    message = Duration()
+    message.FromTimedelta(value)
+    return message
+
+
+def time(value: datetime) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(value)
+    return message
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)

@@ -1,0 +1,192 @@
+"""How every call is answered: its trace, its span, its error, its line in the log.
+
+One wrapper around each method of a servicer instead of the ready-made server
+instrumentation, which calls an aborted, a cancelled and a late call a success.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import grpc
+from google.protobuf import message_factory
+from grpc_status import rpc_status
+from loguru import logger
+from opentelemetry import propagate
+from opentelemetry.trace import SpanKind, Status, StatusCode, format_trace_id
+
+from moored import errors
+from moored.api import phrasebook
+from moored.api.asked import refuse_unknown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+    from google.protobuf.message import Message
+    from opentelemetry.trace import Span, Tracer
+
+_SERVER_FAULTS: Final = frozenset(
+    {
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
+"""The codes that make a server's span an error, by OpenTelemetry's convention for RPC."""
+_QUIET: Final = frozenset({"Inspect", "List", "GetServerInfo"})
+"""Methods whose success is logged for debugging only: they are asked all the time."""
+
+_CHANGING: Final = frozenset({"Create", "Start", "Stop", "Cleanup", "Import", "Remove"})
+"""Methods that are refused while the server drains: reading goes on to the end."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Draining:
+    """Whether new verbs are refused."""
+
+    def __init__(self) -> None:
+        self.on = False
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Builds the handlers of a service from the methods of its servicer."""
+
+    tracer: Tracer
+    draining: Draining
+
+    def handlers(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
+        """Return handlers that answer each method of ``service`` by the servicer's of its name."""
+        return grpc.method_handlers_generic_handler(
+            service.full_name,
+            {
+                method.name: self._handler(service, method, getattr(servicer, method.name))
+                for method in service.methods
+            },
+        )
+
+    def _handler(
+        self, service: ServiceDescriptor, method: MethodDescriptor, answer: Callable[..., Any]
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        call = _Call(self, service.full_name, method.name)
+        parse = message_factory.GetMessageClass(method.input_type).FromString
+        make: Any
+        if method.server_streaming:
+            make, serve = grpc.unary_stream_rpc_method_handler, call.stream(answer)
+        elif method.client_streaming:
+            make, serve = grpc.stream_unary_rpc_method_handler, call.unary(answer, streamed=True)
+        else:
+            make, serve = grpc.unary_unary_rpc_method_handler, call.unary(answer)
+        handler: grpc.RpcMethodHandler[Any, Any] = make(
+            serve, request_deserializer=parse, response_serializer=serialise
+        )
+        return handler
+
+
+def serialise(answer: Message | bytes) -> bytes:
+    """Return an answer's bytes; some were serialised before."""
+    return answer if isinstance(answer, bytes) else answer.SerializeToString()
+
+
+@dataclass(frozen=True)
+class _Call:
+    desk: Desk
+    service: str
+    method: str
+
+    def unary(self, answer: Callable[..., Awaitable[Any]], *, streamed: bool = False) -> Any:
+        async def serve(request: Any, context: Context) -> Any:
+            async with _Answering(self, context):
+                self._admit(request if not streamed else None)
+                return await answer(request, context)
+
+        return serve
+
+    def stream(self, answer: Callable[..., AsyncIterator[Any]]) -> Any:
+        async def serve(request: Any, context: Context) -> AsyncIterator[Any]:
+            async with _Answering(self, context):
+                self._admit(request)
+                async for part in answer(request, context):
+                    yield part
+
+        return serve
+
+    def _admit(self, request: Message | None) -> None:
+        if self.desk.draining.on and self.method in _CHANGING:
+            raise errors.ShuttingDown("cannot begin anything: the server is shutting down")
+        if request is not None:
+            refuse_unknown(request)
+
+
+class _Answering:
+    """The span and the outcome of one call, as an asynchronous context."""
+
+    def __init__(self, call: _Call, context: Context) -> None:
+        self._call = call
+        self._context = context
+        self._began = perf_counter()
+
+    async def __aenter__(self) -> None:
+        call = self._call
+        metadata = self._context.invocation_metadata() or ()
+        carrier = dict(metadata)
+        self._scope = call.desk.tracer.start_as_current_span(
+            f"{call.service}/{call.method}",
+            context=propagate.extract(carrier),
+            kind=SpanKind.SERVER,
+            attributes={
+                "rpc.system": "grpc",
+                "rpc.service": call.service,
+                "rpc.method": call.method,
+            },
+            record_exception=False,
+            set_status_on_exception=False,
+        )
+        self._span: Span = self._scope.__enter__()
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            if error is None:
+                self._end(grpc.StatusCode.OK, "")
+            elif isinstance(error, asyncio.CancelledError | GeneratorExit):
+                self._end(self._cut_short(), "")
+            elif isinstance(error, Exception):
+                await self._abort(error)
+        finally:
+            self._scope.__exit__(None, None, None)
+
+    def _cut_short(self) -> grpc.StatusCode:
+        late = self._context.time_remaining() == 0  # None, whatever its stub says: no deadline
+        return grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
+
+    async def _abort(self, error: Exception) -> NoReturn:
+        code, status = phrasebook.phrase(error)
+        reason = phrasebook.reason(error)
+        if reason == phrasebook.BUG:
+            logger.opt(exception=error).error("a defect in {}", self._call.method)
+        self._span.set_attribute("error.type", reason)
+        self._end(code, str(error))
+        await self._context.abort_with_status(rpc_status.to_status(status))
+        raise AssertionError("abort always raises")
+
+    def _end(self, code: grpc.StatusCode, why: str) -> None:
+        number, name = code.value
+        self._span.set_attribute("rpc.grpc.status_code", number)
+        cancelled = code is grpc.StatusCode.CANCELLED
+        if code in _SERVER_FAULTS or cancelled:
+            self._span.set_status(Status(StatusCode.ERROR, why or name))
+        level = "DEBUG" if self._call.method in _QUIET and not why else "INFO"
+        logger.bind(
+            method=self._call.method,
+            code=code.name,
+            seconds=round(perf_counter() - self._began, 6),
+            trace_id=format_trace_id(self._span.get_span_context().trace_id),
+        ).log(level, "{} {}{}", self._call.method, code.name, f": {why}" if why else "")

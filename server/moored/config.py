@@ -1,0 +1,291 @@
+"""What moored was told: by flag, else by environment, else by file, else nothing but defaults.
+
+Nothing that somebody wrote is ignored: an unknown name and a value out of its bounds are both
+refused, with where it was written.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import json
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from moored.errors import SetupRefused
+
+DEFAULT_FILE: Final = Path("/etc/moorage/moored.toml")
+FILE_VARIABLE: Final = "MOORED_CONFIG"
+_PREFIX: Final = "MOORED_"
+_LONGEST_SOCKET: Final = 107
+"""Bytes: what Linux takes as the path of a unix socket."""
+_INSTANCE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+_TCP: Final = re.compile(r"tcp://(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:\[\]/]+)):(?P<port>[0-9]{1,5})")
+_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m|h)?")
+_DURATIONS: Final = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZE: Final = re.compile(r"([0-9]+) ?(|B|KiB|MiB|GiB|TiB)")
+_SIZES: Final = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+
+
+def socket_path(address: str) -> Path | None:
+    """Return the path of a listen address's unix socket; None for TCP."""
+    return Path(address.removeprefix("unix://")) if address.startswith("unix://") else None
+
+
+def _listen(address: str) -> str:
+    if path := socket_path(address):
+        if not path.is_absolute():
+            raise ValueError(f"{address!r} must be unix:///PATH with an absolute path")
+        if len(str(path).encode()) > _LONGEST_SOCKET:
+            raise ValueError(
+                f"{address!r} is longer than the {_LONGEST_SOCKET} bytes of a socket's path"
+            )
+        return f"unix://{path}"
+    match = _TCP.fullmatch(address)
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError(f"{address!r} must be unix:///PATH or tcp://127.0.0.1:PORT")
+    if not _is_loopback(match["v6"] or match["name"]):
+        raise ValueError(f"{address!r} is plain TCP, served on 127.0.0.1, [::1] and localhost only")
+    return address
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _containerd(setting: str) -> str:
+    path = setting.removeprefix("unix://")
+    if setting not in ("auto", "embedded") and not path.startswith("/"):
+        raise ValueError("must be auto, embedded, or the absolute path of containerd's socket")
+    return path
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute() or ".." in path.parts or path == Path("/"):
+        raise ValueError("must be an absolute path of a directory, without '..'")
+    return path
+
+
+def _instance(name: str) -> str:
+    if not _INSTANCE.fullmatch(name):
+        raise ValueError("must be at most 31 of a-z, 0-9 and '-', and not begin with '-'")
+    return name
+
+
+def _seconds(given: object) -> object:
+    if isinstance(given, str) and (match := _DURATION.fullmatch(given.strip())):
+        given = float(match[1]) * _DURATIONS[match[2]]
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < math.inf:
+        raise ValueError('must be more than 0 seconds, such as 10, "10s" or "500ms"')
+    return float(given)
+
+
+def _bytes(given: object) -> object:
+    if isinstance(given, str) and (match := _SIZE.fullmatch(given.strip())):
+        given = int(match[1]) * _SIZES[match[2]]
+    if isinstance(given, bool) or not isinstance(given, int) or given <= 0:
+        raise ValueError('must be a number of bytes, such as 1048576 or "1MiB"')
+    return given
+
+
+def _mode(given: object) -> object:
+    if isinstance(given, str) and re.fullmatch(r"(0o)?[0-7]{1,4}", given):
+        given = int(given, 8)
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= 0o777:
+        raise ValueError('must be a file mode in octal, such as "0660"')
+    return given
+
+
+def _parts(given: object) -> object:
+    return [part.strip() for part in given.split(",")] if isinstance(given, str) else given
+
+
+def _pairs(given: object) -> object:
+    if not isinstance(given, str):
+        return given
+    pairs = [part.partition("=") for part in given.split(",")]
+    if not all(name.strip() and binary.strip() for name, _, binary in pairs):
+        raise ValueError("must be NAME=BINARY, several separated by commas")
+    return {name.strip(): binary.strip() for name, _, binary in pairs}
+
+
+def _lower(given: object) -> object:
+    return given.lower() if isinstance(given, str) else given
+
+
+Directory = Annotated[Path, AfterValidator(_absolute)]
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+Bytes = Annotated[int, BeforeValidator(_bytes)]
+Listen = Annotated[str, AfterValidator(_listen)]
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    root: Directory = Path("/var/lib/moorage")
+    state: Directory = Path("/run/moorage")
+    instance: Annotated[str, AfterValidator(_instance)] = "moorage"
+    listen: Annotated[tuple[Listen, ...], BeforeValidator(_parts), Field(min_length=1)] = Field(
+        default_factory=lambda known: (f"unix://{known['state']}/moored.sock",)
+    )
+    socket_mode: Annotated[int, BeforeValidator(_mode)] = 0o660
+    socket_group: str = ""
+    """A group's name or number. Empty: root's."""
+    containerd: Annotated[str, AfterValidator(_containerd)] = "auto"
+    runtimes: Annotated[Mapping[str, str], BeforeValidator(_pairs)] = Field(
+        default_factory=lambda: {"runc": "runc", "crun": "crun"}
+    )
+    runtime: str = "runc"
+    allow_host_network: bool = False
+    concurrent_starts: Annotated[int, Field(ge=0)] = 0
+    """0: twice the processors."""
+    start_queue_timeout: Seconds = 30.0
+    step_timeout: Seconds = 30.0
+    undo_timeout: Seconds = 10.0
+    drain_timeout: Seconds = 30.0
+    largest_import: Bytes = 10 * 2**30
+    largest_message: Bytes = 4 * 2**20
+    event_retention: Annotated[int, Field(ge=1)] = 10_000
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = "text"
+    log_level: Annotated[
+        Literal["trace", "debug", "info", "warning", "error"], BeforeValidator(_lower)
+    ] = "info"
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @field_validator("state")
+    @classmethod
+    def _apart_and_short(cls, state: Path, known: ValidationInfo) -> Path:
+        if state == known.data.get("root"):
+            raise ValueError("must not be the same directory as root")
+        longest = state / "containerd" / "containerd.sock"
+        if len(str(longest).encode()) > _LONGEST_SOCKET:
+            raise ValueError(f"is too long for the sockets below it, such as {str(longest)!r}")
+        return state
+
+    @field_validator("runtime")
+    @classmethod
+    def _listed(cls, runtime: str, known: ValidationInfo) -> str:
+        runtimes = known.data.get("runtimes", {})
+        if runtime not in runtimes and "runtimes" in known.data:
+            raise ValueError(f"must be one of runtimes: {', '.join(sorted(runtimes))}")
+        return runtime
+
+    def origin(self, name: str) -> str:
+        """Return where a setting was written, as in ``environment MOORED_ROOT``."""
+        return self._origins.get(name, "default")
+
+
+def load(file: Path | None, flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+    """Return the settings, or refuse with one line. A flag that is None was not given."""
+    given: dict[str, object] = {}
+    origins: dict[str, str] = {}
+    for source in (
+        _of_file(file, environ),
+        _of_environment(environ),
+        {name: (value, _flag(name)) for name, value in flags.items() if value is not None},
+    ):
+        _refuse_unknown(source)
+        for name, (value, origin) in source.items():
+            given[name], origins[name] = value, origin
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        raise SetupRefused(_refusal(error, given, origins)) from error
+    settings._origins.update(origins)
+    return settings
+
+
+def show(settings: Settings) -> str:
+    """Return all settings in force as a file that ``load`` takes, each with its origin."""
+    lines = [
+        f"{name} = {_toml(name, getattr(settings, name))}  # {settings.origin(name)}"
+        for name in Settings.model_fields
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_Source = dict[str, tuple[object, str]]
+"""A value and where it was written, by the setting's name."""
+
+
+def _of_file(file: Path | None, environ: Mapping[str, str]) -> _Source:
+    named = file or (Path(environ[FILE_VARIABLE]) if environ.get(FILE_VARIABLE) else None)
+    path = named or DEFAULT_FILE
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if named is None:
+            return {}
+        raise SetupRefused(f"cannot read settings from {str(path)!r}: no such file") from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise SetupRefused(f"cannot read settings from {str(path)!r}: {why}") from error
+    return {name: (value, f"file {path}") for name, value in table.items()}
+
+
+def _of_environment(environ: Mapping[str, str]) -> _Source:
+    return {
+        name.removeprefix(_PREFIX).lower(): (value, f"environment {name}")
+        for name, value in environ.items()
+        if name.startswith(_PREFIX) and name != FILE_VARIABLE
+    }
+
+
+def _flag(name: str) -> str:
+    return f"flag --{name.replace('_', '-')}"
+
+
+def _refuse_unknown(source: _Source) -> None:
+    for name, (_, origin) in source.items():
+        if name not in Settings.model_fields:
+            raise SetupRefused(f"cannot use {name!r} ({origin}): {_no_such(name)}")
+
+
+def _no_such(name: str) -> str:
+    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    if close:
+        return f"there is no such setting; did you mean {close[0]!r}?"
+    return f"there is no such setting; there are {', '.join(sorted(Settings.model_fields))}"
+
+
+def _refusal(error: ValidationError, given: Mapping[str, object], origins: dict[str, str]) -> str:
+    first = error.errors(include_url=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    why = str(cause) if isinstance(cause, ValueError) else _lowered(first["msg"])
+    name = str(first["loc"][0])
+    return f"cannot use {name} = {given.get(name)!r} ({origins.get(name, 'default')}): {why}"
+
+
+def _lowered(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _toml(name: str, value: Any) -> str:
+    if name == "socket_mode":
+        return f'"{value:04o}"'
+    if isinstance(value, Mapping):
+        pairs = (f"{json.dumps(k)} = {json.dumps(v)}" for k, v in sorted(value.items()))
+        return f"{{ {', '.join(pairs)} }}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(json.dumps(item, ensure_ascii=False) for item in value)}]"
+    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)

@@ -1,0 +1,143 @@
+"""One channel to one containerd, in one of its namespaces.
+
+Calls wait for the connection within their own deadline, so that a containerd which restarts
+costs a delay and not an error. Nothing is retried after a lost reply: whoever called knows
+how to ask what happened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+from opentelemetry.instrumentation.grpc import aio_client_interceptors, filters
+
+from moored import errors
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+Request = TypeVar("Request", bound=Message)
+Reply = TypeVar("Reply", bound=Message)
+
+CALL_LIMIT: Final = 10.0
+"""Seconds for a call that has no limit of its own."""
+LARGEST_MESSAGE: Final = 16 * 1024 * 1024
+
+_CHANNEL_OPTIONS: Final = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+    # Each daemon its own connection, also where tests run two against one containerd.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+class Absent(errors.RuntimeRefused):
+    """containerd knows nothing of that name. What that means is for the caller to say."""
+
+
+class Present(errors.RuntimeRefused):
+    """containerd has one of that name already."""
+
+
+class Unmet(errors.RuntimeRefused):
+    """containerd could, but not in this state."""
+
+
+_REFUSALS: Final = {
+    grpc.StatusCode.NOT_FOUND: Absent,
+    grpc.StatusCode.ALREADY_EXISTS: Present,
+    grpc.StatusCode.FAILED_PRECONDITION: Unmet,
+    grpc.StatusCode.UNAVAILABLE: errors.RuntimeUnreachable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: errors.RuntimeUnreachable,
+    grpc.StatusCode.CANCELLED: errors.RuntimeUnreachable,
+}
+"""The one table in which a code of containerd's gets a meaning; the rest is RuntimeRefused."""
+
+
+class Connection:
+    def __init__(self, address: str, *, namespace: str) -> None:
+        self.address: Final = address
+        """A path of a unix socket."""
+        self.namespace: Final = namespace
+        self._metadata = (("containerd-namespace", namespace),)
+        self.channel: Final = grpc.aio.insecure_channel(
+            f"unix:{address}",
+            options=_CHANNEL_OPTIONS,
+            # A Wait lasts as long as its container: no span for it.
+            interceptors=aio_client_interceptors(  # type: ignore[no-untyped-call]  # no stubs
+                filter_=filters.negate(filters.method_name("Wait"))
+            ),
+        )
+
+    async def close(self) -> None:
+        await self.channel.close()
+
+    async def unary(
+        self,
+        rpc: grpc.aio.UnaryUnaryMultiCallable[Request, Reply],
+        request: Request,
+        to: str,
+        *,
+        within: float | None = CALL_LIMIT,
+        wait_for_ready: bool = True,
+        **facts: str,
+    ) -> Reply:
+        """Call ``rpc`` for the purpose ``to``: an infinitive such as ``create task 'x.1'``.
+
+        ``within`` None is for calls that end with their container; whoever makes one owns it.
+        """
+        try:
+            return await rpc(
+                request, metadata=self._metadata, timeout=within, wait_for_ready=wait_for_ready
+            )
+        except grpc.aio.AioRpcError as error:
+            raise meaning(error, to, **facts) from error
+
+    async def stream(
+        self,
+        rpc: grpc.aio.UnaryStreamMultiCallable[Request, Reply],
+        request: Request,
+        to: str,
+        *,
+        within: float | None = CALL_LIMIT,
+        **facts: str,
+    ) -> AsyncIterator[Reply]:
+        """Yield the replies of a server stream; closing the iterator ends the call."""
+        call = rpc(request, metadata=self._metadata, timeout=within, wait_for_ready=True)
+        try:
+            async for reply in call:
+                yield reply
+        except grpc.aio.AioRpcError as error:
+            raise meaning(error, to, **facts) from error
+        finally:
+            call.cancel()
+
+    async def exchange(
+        self,
+        rpc: grpc.aio.StreamStreamMultiCallable[Request, Reply],
+        requests: AsyncIterator[Request],
+        to: str,
+        *,
+        within: float | None = CALL_LIMIT,
+        **facts: str,
+    ) -> AsyncIterator[Reply]:
+        """Yield the replies of a stream in both directions."""
+        call = rpc(requests, metadata=self._metadata, timeout=within, wait_for_ready=True)
+        try:
+            async for reply in call:
+                yield reply
+        except grpc.aio.AioRpcError as error:
+            raise meaning(error, to, **facts) from error
+        finally:
+            call.cancel()
+
+
+def meaning(error: grpc.aio.AioRpcError, to: str, **facts: str) -> errors.MooredError:
+    refusal = _REFUSALS.get(error.code(), errors.RuntimeRefused)
+    why = error.details() or error.code().name.lower()
+    return refusal(f"cannot {to}: {why}", **facts)

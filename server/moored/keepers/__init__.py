@@ -1,0 +1,1 @@
+"""What runs unasked: it reacts to what happens, and mends what was left."""

@@ -1,0 +1,159 @@
+"""Exits: one wait per run that has a process, and what follows its end.
+
+Laws: an exit is committed before its task is deleted, because the task is the only other
+place that knows it; the first exit of a run stays; when containerd lost the task, the run is
+over only once nothing of it is alive, and how it ended is then not known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from loguru import logger
+
+from moored import errors
+from moored.model.events import TaskExited
+from moored.model.exits import Exit, Origin, of_process, unseen
+from moored.model.identity import run_id
+from moored.model.intent import Action, Asker, Intent
+from moored.model.state import Frozen, Running, Stopping
+from moored.verbs.remove import remove
+
+if TYPE_CHECKING:
+    from moored.containerd.values import ProcessExit, Task
+    from moored.keepers.aliveness import Aliveness
+    from moored.model.identity import ContainerId, RunId
+    from moored.registry import Claim, Registry
+    from moored.saga import Clock
+    from moored.verbs.release import Releaser
+
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 2.0
+"""Seconds between two tries to wait for a run, and between two looks for what is alive."""
+
+
+class Tasks(Protocol):
+    async def wait(self, run: RunId) -> ProcessExit | None: ...
+    async def get(self, run: RunId) -> Task | None: ...
+
+
+class OutputIndex(Protocol):
+    """Notes when the output of a run was written, between these two calls."""
+
+    def watch(self, container: ContainerId, run: int) -> None: ...
+    async def unwatch(self, container: ContainerId, run: int) -> None: ...
+
+
+@dataclass(kw_only=True)
+class Exits:
+    registry: Registry
+    tasks: Tasks
+    releaser: Releaser
+    aliveness: Aliveness
+    clock: Clock
+    output: OutputIndex
+    _waits: dict[RunId, asyncio.Task[None]] = field(default_factory=dict)
+
+    def watch(self, container: ContainerId, run: int) -> None:
+        """Wait for the end of a run, from now on. A second call changes nothing."""
+        name = run_id(container, run)
+        if name not in self._waits:
+            wait = asyncio.create_task(self._follow(container, run), name=f"wait {name}")
+            self._waits[name] = wait
+            wait.add_done_callback(lambda done: self._done(name, done))
+            self.output.watch(container, run)
+
+    async def unwatch(self, container: ContainerId, run: int) -> None:
+        """Stop waiting for a run that is being undone."""
+        if wait := self._waits.pop(run_id(container, run), None):
+            wait.cancel()
+            await asyncio.wait([wait])
+        await self.output.unwatch(container, run)
+
+    async def close(self) -> None:
+        """Stop waiting. The runs go on, and are found again."""
+        waits = list(self._waits.values())
+        for wait in waits:
+            wait.cancel()
+        if waits:
+            await asyncio.wait(waits)
+
+    def _done(self, name: RunId, wait: asyncio.Task[None]) -> None:
+        self._waits.pop(name, None)
+        if not wait.cancelled() and (error := wait.exception()):
+            logger.opt(exception=error).error("cannot follow run {}: {}", name, error)
+
+    async def _follow(self, container: ContainerId, run: int) -> None:
+        pause = _FIRST_PAUSE
+        while (exit := await self._exit(container, run)) is None:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        while not await self._settle(container, run, exit):
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _exit(self, container: ContainerId, run: int) -> Exit | None:
+        """Return how the run ended, or None if that has to be asked again."""
+        name = run_id(container, run)
+        try:
+            seen = await self.tasks.wait(name)
+        except errors.RuntimeUnreachable:
+            return None
+        except errors.RuntimeRefused as error:  # the shim died: ask what became of the task
+            logger.debug("wait for run {} ended: {}", name, error)
+            return await self._reconciled(container, name)
+        if seen is not None:
+            return of_process(seen.status, seen.at)
+        return await self._reconciled(container, name)
+
+    async def _reconciled(self, container: ContainerId, name: RunId) -> Exit | None:
+        try:
+            task = await self.tasks.get(name)
+        except errors.MooredError:
+            return None
+        if task is not None:
+            return of_process(task.exit.status, task.exit.at) if task.exit else None
+        try:
+            snapshot = self.registry.peek(container).snapshot
+        except errors.ContainerNotFound:
+            return unseen(Origin.UNKNOWN, self.clock.now())
+        if await self.aliveness.of(snapshot, name):
+            return None
+        return unseen(Origin.RUNTIME, self.clock.now())
+
+    async def _settle(self, container: ContainerId, run: int, exit: Exit) -> bool:
+        """Record the exit and let the run's resources go. False: try again."""
+        try:
+            async with self.registry.claim(container) as claim:
+                await self.settle(claim, run, exit)
+        except errors.ContainerNotFound:
+            return True
+        except errors.LedgerFailed as error:
+            logger.error("cannot record the exit of {}.{}: {}", container, run, error)
+            return False
+        return True
+
+    async def settle(self, claim: Claim, run: int, exit: Exit) -> None:
+        """Record the exit of ``run`` under ``claim``, and what follows from it.
+
+        An exit of a run that has ended already, or that is not the current one, is a late or
+        a foreign one, and changes nothing.
+        """
+        alive = isinstance(claim.snapshot.state, Running | Frozen | Stopping)
+        if claim.snapshot.run == run and alive:
+            await claim.apply(TaskExited(run, exit))
+            await self.output.unwatch(claim.snapshot.id, run)
+            if not claim.preempted:  # a cleanup waits for this, and releases it itself
+                await self.release(claim)
+
+    async def release(self, claim: Claim) -> None:
+        """Let go of what an ended run still holds; with auto_remove, of the container."""
+        if claim.snapshot.spec.auto_remove:
+            intent = Intent(Action.REMOVE, Asker.AUTO_REMOVE)
+            await remove(claim, intent, releaser=self.releaser, clock=self.clock)
+            return
+        rows = await self.releaser.release_all(r for r in claim.snapshot.resources if not r.kept)
+        if rows:
+            await claim.apply(self.releaser.event(rows))

@@ -1,0 +1,150 @@
+"""Recovery: after a start of moored, make the records true again.
+
+For each container: what the ledger says, what containerd says, and the table in ``_mend``.
+Reads are served from the ledger meanwhile; a change waits for its own container only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from loguru import logger
+
+from moored import errors
+from moored.containerd.values import Phase
+from moored.model.events import Paused, Resumed, Started
+from moored.model.exits import Origin, of_process, unseen
+from moored.model.state import Created, Exited, Frozen, Removing, Running, Starting, Stopping
+from moored.verbs.interrupted import undo_interrupted
+from moored.verbs.remove import remove
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from moored.containerd.values import Task
+    from moored.keepers.aliveness import Aliveness
+    from moored.keepers.exits import Exits
+    from moored.model.identity import ContainerId
+    from moored.model.state import Snapshot
+    from moored.registry import Claim, Registry
+    from moored.saga import Clock
+    from moored.verbs.release import Releaser
+
+
+_FIRST_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 5.0
+"""Seconds between two tries while containerd does not answer."""
+
+
+class Tasks(Protocol):
+    async def list(self) -> list[Task]: ...
+
+
+@dataclass(kw_only=True)
+class Recovery:
+    registry: Registry
+    tasks: Tasks
+    releaser: Releaser
+    exits: Exits
+    aliveness: Aliveness
+    clock: Clock
+    process_ticks: Callable[[int], int]
+    rebooted: bool
+    """Whether the host was booted since the ledger was last written."""
+
+    async def run(self) -> None:
+        """Mend every container once. Those that cannot be yet are tried until they can."""
+        waiting = [s.id for s in self.registry.all() if not _at_rest(s)]
+        pause = _FIRST_PAUSE
+        while waiting:
+            try:
+                tasks = {task.run: task for task in await self.tasks.list()}
+            except errors.MooredError as error:
+                logger.warning("cannot recover {} containers yet: {}", len(waiting), error)
+            else:
+                waiting = [c for c in waiting if not await self._recover(c, tasks)]
+            if waiting:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _recover(self, container: ContainerId, tasks: Mapping[str, Task]) -> bool:
+        """Mend one container under its claim, and return whether that is done."""
+        try:
+            async with self.registry.claim(container) as claim:
+                task = tasks.get(claim.run_id)
+                await self._mend(claim, task)
+        except errors.ContainerNotFound:
+            return True
+        except errors.MooredError as error:
+            logger.warning("cannot recover container {} yet: {}", container, error)
+            return False
+        return True
+
+    async def _mend(self, claim: Claim, task: Task | None) -> None:
+        """One row of the table: what the ledger says, against what containerd says."""
+        phase = task.phase if task else None
+        match claim.snapshot.state, phase:
+            case Starting(), Phase.RUNNING | Phase.PAUSED | Phase.PAUSING | Phase.STOPPED:
+                await self._roll_forward(claim, task)
+            case Starting(), _:
+                await undo_interrupted(claim, releaser=self.releaser, clock=self.clock)
+            case Running() | Frozen() | Stopping(), _:
+                await self._observe(claim, task)
+            case Removing(), _:
+                intent = claim.snapshot.intent
+                await remove(claim, intent, releaser=self.releaser, clock=self.clock)
+            case Exited(), _:
+                await self.exits.release(claim)
+            case _:  # created, or stranded: the sweep has it
+                return
+
+    async def _roll_forward(self, claim: Claim, task: Task | None) -> None:
+        """The start had come to its end, and only its record was missing."""
+        assert task is not None
+        ticks = self.process_ticks(task.pid)
+        await claim.apply(Started(task.pid, ticks, self.clock.now(), timeline=None))
+        await self._observe(claim, task)
+
+    async def _observe(self, claim: Claim, task: Task | None) -> None:
+        """Follow what is observed of a run that was alive when it was last seen."""
+        snapshot = claim.snapshot
+        if task is None:
+            await self._lost(claim)
+        elif task.exit is not None:
+            exit = of_process(task.exit.status, task.exit.at)
+            await self.exits.settle(claim, snapshot.run, exit)
+        elif task.phase is Phase.CREATED:
+            await self._never_ran(claim)
+        else:
+            if task.phase is Phase.PAUSED and not isinstance(snapshot.state, Frozen):
+                await claim.apply(Paused(self.clock.now()))
+            if task.phase is Phase.RUNNING and isinstance(snapshot.state, Frozen):
+                await claim.apply(Resumed(self.clock.now()))
+            self.exits.watch(snapshot.id, snapshot.run)
+
+    async def _lost(self, claim: Claim) -> None:
+        """containerd has no task: the run is over once nothing of it is alive."""
+        snapshot = claim.snapshot
+        if not self.rebooted and await self.aliveness.of(snapshot, claim.run_id):
+            self.exits.watch(snapshot.id, snapshot.run)
+            return
+        origin = Origin.HOST_REBOOT if self.rebooted else Origin.UNKNOWN
+        await self.exits.settle(claim, snapshot.run, unseen(origin, self.clock.now()))
+
+    async def _never_ran(self, claim: Claim) -> None:
+        """The record says it ran, and its process never began: the run is undone."""
+        exit = unseen(Origin.UNKNOWN, self.clock.now())
+        await self.exits.settle(claim, claim.snapshot.run, exit)
+
+
+def _at_rest(snapshot: Snapshot) -> bool:
+    """Whether nothing outside can have changed what the record says."""
+    match snapshot.state:
+        case Created():
+            return True
+        case Exited():
+            return all(resource.kept for resource in snapshot.resources)
+        case _:
+            return False

@@ -1,0 +1,1 @@
+"""What moored knows and must not forget: SQLite, one writer, nothing acknowledged uncommitted."""

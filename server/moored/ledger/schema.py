@@ -1,0 +1,61 @@
+"""The tables, and how a ledger of an older version becomes one of this.
+
+Each migration runs once, in one transaction; ``user_version`` counts them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_FIRST: Final = (
+    "CREATE TABLE host (boot_id TEXT NOT NULL)",
+    """
+    CREATE TABLE containers (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        state TEXT NOT NULL,
+        run INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        created TEXT NOT NULL,
+        record BLOB NOT NULL
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE resources (
+        container TEXT NOT NULL REFERENCES containers(id),
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        run INTEGER NOT NULL,
+        kept INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        PRIMARY KEY (container, kind, key)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE events (
+        revision INTEGER PRIMARY KEY,
+        container TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        at TEXT NOT NULL,
+        facts TEXT NOT NULL
+    )
+    """,
+)
+
+MIGRATIONS: Final = (_FIRST,)
+
+
+def migrate(database: sqlite3.Connection) -> None:
+    """Bring ``database`` to the newest version. Raises ValueError for one from the future."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise ValueError(f"its version {version} is newer than this moored's {len(MIGRATIONS)}")
+    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+        database.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            database.execute(statement)
+        database.execute(f"PRAGMA user_version = {number}")
+        database.execute("COMMIT")

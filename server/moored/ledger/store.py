@@ -1,0 +1,240 @@
+"""The ledger's file: one writer thread, many changes in one commit.
+
+Laws: a change is acknowledged only once it is on disk; changes are written in the order in
+which they were handed over; one that fails takes no other with it; a file that cannot be
+read is refused, never replaced by an empty one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Final
+
+from moored import errors
+from moored.ledger import records, schema
+from moored.ledger.changes import Change, Drop, Put
+from moored.model.resources import Hold, Kind, Resource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from moored.model.state import Snapshot
+
+_MOST_IN_ONE_COMMIT: Final = 128
+_TRIM_EVERY: Final = 256
+"""Events between two looks at how many there are."""
+
+
+class Ledger:
+    """Open it with ``Ledger.open``; ``commit`` may be called from one event loop only."""
+
+    def __init__(
+        self, database: sqlite3.Connection, path: Path, *, keep_events: int, rebooted: bool
+    ) -> None:
+        self.rebooted: Final = rebooted
+        """Whether the host was booted since this ledger was last open."""
+        self._database = database
+        self._path = path
+        self._keep_events = keep_events
+        self._trimmed_at = 0
+        self._queue: SimpleQueue[tuple[Change, asyncio.Future[None]] | None] = SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._writer = Thread(target=self._write_all, name="ledger", daemon=True)
+        self._writer.start()
+
+    @classmethod
+    async def open(cls, path: Path, *, boot_id: str, keep_events: int = 10_000) -> Ledger:
+        try:
+            database, rebooted = await asyncio.to_thread(_open, path, boot_id)
+        except (sqlite3.Error, ValueError, OSError) as error:
+            raise _refusal(path, error) from error
+        return cls(database, path, keep_events=keep_events, rebooted=rebooted)
+
+    async def load(self) -> tuple[list[Snapshot], int]:
+        """Return every container, oldest first, and the highest revision ever given."""
+        try:
+            return await asyncio.to_thread(_load, self._path)
+        except (sqlite3.Error, records.Unreadable, ValueError) as error:
+            raise _refusal(self._path, error) from error
+
+    async def commit(self, change: Change) -> None:
+        """Return once ``change`` is on disk. Raises LedgerFailed, and then it is not."""
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._queue.put((change, done))
+        await done
+
+    async def close(self) -> None:
+        """End the writer after what was handed to it, and leave one tidy file."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._writer.join)
+
+    def _write_all(self) -> None:
+        more = True
+        while more:
+            work = [self._queue.get()]
+            while len(work) < _MOST_IN_ONE_COMMIT and not self._queue.empty():
+                work.append(self._queue.get())
+            more = None not in work
+            self._write([item for item in work if item is not None])
+        self._database.close()
+
+    def _write(self, work: list[tuple[Change, asyncio.Future[None]]]) -> None:
+        if not work:
+            return
+        outcomes: list[Exception | None] = []
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            outcomes = [self._one(change) for change, _ in work]
+            self._trim(work[-1][0])
+            self._database.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001  # a dead writer would hang every verb
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            outcomes = [error] * len(work)
+        for (_, done), outcome in zip(work, outcomes, strict=True):
+            self._loop.call_soon_threadsafe(_resolve, done, outcome)
+
+    def _one(self, change: Change) -> Exception | None:
+        """Write one change; when it fails, undo it alone and say why."""
+        self._database.execute("SAVEPOINT change")
+        try:
+            if isinstance(change, Put):
+                _put(self._database, change)
+            else:
+                _drop(self._database, change)
+        except Exception as error:
+            if not self._database.in_transaction:  # the disk is full, or worse: all is undone
+                raise
+            self._database.execute("ROLLBACK TO change")
+            self._database.execute("RELEASE change")
+            return error
+        self._database.execute("RELEASE change")
+        return None
+
+    def _trim(self, last: Change) -> None:
+        revision = last.happenings[-1].revision
+        if revision - self._trimmed_at >= _TRIM_EVERY:
+            self._trimmed_at = revision
+            self._database.execute(
+                "DELETE FROM events WHERE revision <= ?", (revision - self._keep_events,)
+            )
+
+
+def _resolve(done: asyncio.Future[None], outcome: Exception | None) -> None:
+    if done.done():
+        return
+    if outcome is None:
+        done.set_result(None)
+    else:
+        failure = errors.LedgerFailed(f"cannot write the ledger: {outcome}")
+        failure.__cause__ = outcome
+        done.set_exception(failure)
+
+
+def _open(path: Path, boot_id: str) -> tuple[sqlite3.Connection, bool]:
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA foreign_keys = ON")
+        database.execute("PRAGMA busy_timeout = 2000")
+        schema.migrate(database)
+        rebooted = _note_boot(database, boot_id)
+    except BaseException:
+        database.close()
+        raise
+    path.chmod(0o600)
+    return database, rebooted
+
+
+def _note_boot(database: sqlite3.Connection, boot_id: str) -> bool:
+    known = database.execute("SELECT boot_id FROM host").fetchone()
+    if known == (boot_id,):
+        return False
+    database.execute("BEGIN IMMEDIATE")
+    database.execute("DELETE FROM host")
+    database.execute("INSERT INTO host VALUES (?)", (boot_id,))
+    database.execute("COMMIT")
+    return known is not None
+
+
+def _load(path: Path) -> tuple[list[Snapshot], int]:
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        (fault,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if fault != "ok":
+            raise ValueError(fault)
+        held: dict[str, list[Resource]] = {}
+        for container, kind, key, run, kept, state in database.execute(
+            "SELECT container, kind, key, run, kept, state FROM resources"
+        ):
+            resource = Resource(Kind(kind), key, run, bool(kept), Hold(state))
+            held.setdefault(container, []).append(resource)
+        snapshots = [
+            records.read(record, revision=revision, resources=tuple(held.get(container, ())))
+            for container, revision, record in database.execute(
+                "SELECT id, revision, record FROM containers ORDER BY created, id"
+            )
+        ]
+        (last,) = database.execute(
+            "SELECT max((SELECT ifnull(max(revision), 0) FROM events),"
+            " (SELECT ifnull(max(revision), 0) FROM containers))"
+        ).fetchone()
+        return snapshots, last
+    finally:
+        database.close()
+
+
+def _put(database: sqlite3.Connection, change: Put) -> None:
+    after = change.after
+    database.execute(
+        "INSERT INTO containers VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+        " name = excluded.name, state = excluded.state, run = excluded.run,"
+        " revision = excluded.revision, record = excluded.record",
+        (
+            after.id,
+            after.spec.name,
+            type(after.state).__name__,
+            after.run,
+            after.revision,
+            after.created.isoformat(),
+            records.write(after),
+        ),
+    )
+    old = set(change.before.resources) if change.before else set()
+    new = set(after.resources)
+    database.executemany(
+        "DELETE FROM resources WHERE container = ? AND kind = ? AND key = ?",
+        [(after.id, resource.kind, resource.key) for resource in old - new],
+    )
+    database.executemany(
+        "INSERT INTO resources VALUES (?, ?, ?, ?, ?, ?)",
+        [(after.id, r.kind, r.key, r.run, int(r.kept), r.hold) for r in new - old],
+    )
+    _log(database, after.id, change)
+
+
+def _drop(database: sqlite3.Connection, change: Drop) -> None:
+    database.execute("DELETE FROM resources WHERE container = ?", (change.container,))
+    database.execute("DELETE FROM containers WHERE id = ?", (change.container,))
+    _log(database, change.container, change)
+
+
+def _log(database: sqlite3.Connection, container: str, change: Change) -> None:
+    database.executemany(
+        "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
+        [
+            (event.revision, container, event.kind, change.at.isoformat(), event.facts)
+            for event in change.happenings
+        ],
+    )
+
+
+def _refusal(path: Path, error: Exception) -> errors.SetupRefused:
+    return errors.SetupRefused(
+        f"cannot read the ledger {str(path)!r}: {error}; restore it from a backup, or move it"
+        " away to begin with an empty one, which makes orphans of the containers in it"
+    )

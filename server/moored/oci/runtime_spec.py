@@ -1,0 +1,143 @@
+"""The OCI runtime spec of one run: what runc, or any runtime like it, is told to do.
+
+A pure function of its request. What a caller may get wrong was refused before; an error here
+is the service's, or the image's.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from moored import errors
+from moored.model.rules import is_numeric_user
+from moored.oci import capabilities, defaults, seccomp
+from moored.oci.host import NAMESPACES, PRIVATE_NETWORK_SYSCTLS, CgroupMode, Host
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from moored.model.identity import ContainerId, RunId
+    from moored.model.spec import Image, Spec
+    from moored.oci.defaults import Json
+
+VERSION: Final = "1.0.2"
+ROOT: Final = "rootfs"
+"""Relative to the bundle."""
+_SHORT_ID: Final = 12
+
+
+@dataclass(frozen=True)
+class SpecRequest:
+    container: ContainerId
+    run: RunId
+    spec: Spec
+    image: Image
+    cgroup: str
+    """Absolute, the same in every hierarchy."""
+    files: Mapping[str, str]
+    """Files of the host's to show in the container: destination -> path on the host."""
+    host: Host
+
+
+def build(request: SpecRequest) -> bytes:
+    """Return the runtime spec as JSON."""
+    spec: Json = {
+        "ociVersion": VERSION,
+        "process": _process(request),
+        "root": {"path": ROOT, "readonly": False},
+        "mounts": [*defaults.MOUNTS, *defaults.binds(request.files)],
+        "linux": _linux(request),
+    }
+    if not _on_host_network(request):
+        spec["hostname"] = hostname(request.container, request.spec, request.host)
+    return json.dumps(spec, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def arguments(spec: Spec, image: Image) -> tuple[str, ...]:
+    """Return the command line; empty if neither the spec nor the image names a command."""
+    if spec.command:
+        return (*spec.command, *spec.args)
+    return (*image.entrypoint, *(spec.args or image.args))
+
+
+def environment(spec: Spec, image: Image, hostname: str) -> list[str]:
+    """Return the environment: ours, overridden by the image's, overridden by the spec's."""
+    entries = (f"PATH={defaults.PATH}", f"HOSTNAME={hostname}", *image.env, *spec.env)
+    # An image may hold entries without a value: they set nothing.
+    return [f"{key}={value}" for key, value in dict(_pairs(entries)).items()]
+
+
+def hostname(container: ContainerId, spec: Spec, host: Host) -> str:
+    """Return what the container's processes see as the name of their machine."""
+    if spec.network == "host":
+        return host.name
+    return spec.hostname or container[:_SHORT_ID]
+
+
+def user(spec: Spec, image: Image) -> tuple[int, int]:
+    """Return uid and gid; a uid alone gets gid 0, as one without an entry in passwd does."""
+    text = spec.user or image.user or "0"
+    if not is_numeric_user(text):
+        raise errors.SpecFailed(f"cannot run as user {text!r}: only numbers are served")
+    uid, _, gid = text.partition(":")
+    return int(uid), int(gid or 0)
+
+
+def _pairs(entries: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(key, value) for key, has, value in (e.partition("=") for e in entries) if has and key]
+
+
+def _on_host_network(request: SpecRequest) -> bool:
+    return request.spec.network == "host"
+
+
+def _process(request: SpecRequest) -> Json:
+    spec, image = request.spec, request.image
+    args = arguments(spec, image)
+    if not args:
+        raise errors.SpecFailed(
+            f"cannot build the runtime spec of {request.run!r}: "
+            f"neither the spec nor image {image.name!r} names a command"
+        )
+    uid, gid = user(spec, image)
+    name = hostname(request.container, spec, request.host)
+    process: Json = {
+        "terminal": False,
+        "user": {"uid": uid, "gid": gid, "additionalGids": [gid]},
+        "args": args,
+        "env": environment(spec, image, name),
+        "cwd": posixpath.join("/", spec.working_dir or image.working_dir),
+        "capabilities": capabilities.of_process(uid),
+        "noNewPrivileges": False,
+    }
+    if request.host.lowers_oom_score:
+        # Else it inherits the shim's, which the kernel spares: containerd protects itself.
+        process["oomScoreAdj"] = 0
+    return process
+
+
+def _linux(request: SpecRequest) -> Json:
+    host = request.host
+    linux: Json = {
+        "cgroupsPath": request.cgroup,
+        "resources": {"devices": defaults.DEVICES},
+        "namespaces": _namespaces(request),
+        "maskedPaths": [*defaults.MASKED_PATHS, *host.thermal_throttles],
+        "readonlyPaths": defaults.READONLY_PATHS,
+    }
+    if not _on_host_network(request):
+        linux["sysctl"] = {name: PRIVATE_NETWORK_SYSCTLS[name] for name in sorted(host.sysctls)}
+    if host.seccomp:
+        linux["seccomp"] = seccomp.allow_list(capabilities.DEFAULT, host.architecture)
+    return linux
+
+
+def _namespaces(request: SpecRequest) -> list[Json]:
+    kinds = [k for k in NAMESPACES if k != "network" or not _on_host_network(request)]
+    # On v1 the container sees its place in the host's tree, as the big engines have it.
+    if request.host.cgroup_mode is CgroupMode.V2:
+        kinds.append("cgroup")
+    return [{"type": kind} for kind in kinds]

@@ -1,0 +1,70 @@
+"""Tasks that the service owns: they end by themselves, and are waited for when it drains.
+
+Law: nothing runs that nobody holds; a failure that nobody waits for is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from loguru import logger
+
+from moored.uninterrupted import uninterrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+T = TypeVar("T")
+
+
+class Owner:
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._awaited: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Run ``work`` until it ends; whoever wants its result may await the task."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def join(
+        self, work: Coroutine[Any, Any, T], name: str, *, may_cancel: Callable[[], bool]
+    ) -> T:
+        """Wait for owned ``work``. A cancelled waiter cancels it only while ``may_cancel``."""
+        task = self.spawn(work, name)
+        self._awaited.add(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if may_cancel():
+                task.cancel()
+                await uninterrupted(_ended(task))
+            raise
+        finally:
+            if task.done():
+                self._awaited.discard(task)
+
+    async def drain(self, within: float) -> int:
+        """Wait for what runs to end; cancel what has not by then, and return how many that was."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within)
+        late = set(self._tasks)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=within)
+        return len(late)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task in self._awaited:
+            self._awaited.discard(task)
+        elif not task.cancelled() and (error := task.exception()):
+            logger.opt(exception=error).error("{} failed: {}", task.get_name(), error)
+
+
+async def _ended(task: asyncio.Task[Any]) -> None:
+    await asyncio.wait([task])

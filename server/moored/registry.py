@@ -1,0 +1,312 @@
+"""Who may change a container. The only locks, and the published pictures.
+
+Laws: one claim per container; ``claim.apply`` is the only assignment and goes advance,
+commit, publish, wake, in that order; readers never wait; a claim is dropped with its
+container; nothing under a claim takes another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left, bisect_right, insort
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+from moored import errors
+from moored.ledger.changes import Change, Drop, Happening, Put
+from moored.ledger.records import write_event
+from moored.model.identity import ContainerId, RunId, is_id_prefix, run_id
+from moored.model.state import Removing, Snapshot, advance
+from moored.uninterrupted import uninterrupted
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from moored.model.events import Event
+    from moored.model.timeline import Stage, Timeline
+
+Age: TypeAlias = tuple[datetime, ContainerId]
+"""Orders containers, also over restarts: when they were created, and their ids."""
+MOST_CANDIDATES: Final = 5
+"""How many candidates an ambiguous reference names."""
+
+
+class Journal(Protocol):
+    """The part of the ledger that the registry writes to."""
+
+    async def commit(self, change: Change) -> None: ...
+
+
+class View:
+    """One container as readers see it. Never changes; ``superseded`` when there is a newer one."""
+
+    __slots__ = ("__weakref__", "_superseded", "gone", "snapshot", "stage")
+
+    def __init__(self, snapshot: Snapshot, stage: Stage | None, *, gone: bool = False) -> None:
+        self.snapshot: Final = snapshot
+        self.stage: Final = stage
+        self.gone: Final = gone
+        self._superseded: asyncio.Event | None = None
+
+    async def superseded(self) -> None:
+        if self._superseded is None:
+            self._superseded = asyncio.Event()
+        await self._superseded.wait()
+
+    def supersede(self) -> None:
+        if self._superseded is None:
+            self._superseded = asyncio.Event()
+        self._superseded.set()
+
+
+class Subject:
+    """One container over time: its newest view, also once it is gone."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.view = View(snapshot, None)
+        self.lock: Final = asyncio.Lock()
+        self.cleaners = 0
+        """Cleanups that wait for the claim, or for the process to end."""
+        self.preempted: Final = asyncio.Event()
+
+    def publish(self, snapshot: Snapshot, stage: Stage | None, *, gone: bool = False) -> None:
+        before, self.view = self.view, View(snapshot, stage, gone=gone)
+        before.supersede()
+
+    async def until(self, met: Callable[[View], bool]) -> View:
+        """Return the first view from now on that ``met`` accepts. Wait for it if need be."""
+        while not met(self.view):
+            await self.view.superseded()
+        return self.view
+
+
+class Claim:
+    """The exclusive right to change one container, as long as it is held."""
+
+    def __init__(self, registry: Registry, subject: Subject, snapshot: Snapshot) -> None:
+        self._registry = registry
+        self.subject: Final = subject
+        self.snapshot = snapshot
+
+    @property
+    def preempted(self) -> bool:
+        """Whether somebody wants this container gone, and waits for this claim."""
+        return self.subject.cleaners > 0
+
+    @property
+    def run_id(self) -> RunId:
+        """The current run's name in containerd."""
+        return run_id(self.snapshot.id, self.snapshot.run)
+
+    def show(self, stage: Stage | None) -> None:
+        """Publish where a verb stands. Not a change: no revision, no commit."""
+        if not self.subject.view.gone and self._registry.knows(self.snapshot.id):
+            self.subject.publish(self.snapshot, stage)
+
+    async def apply(self, *events: Event) -> Snapshot:
+        """Let ``events`` happen, all or none: they have once this returns."""
+        return await uninterrupted(self._registry.apply(self, events))
+
+    def retell(self, timeline: Timeline) -> None:
+        """Publish how a start went with its own end in it; the next change commits it too."""
+        self.snapshot = replace(self.snapshot, last_start=timeline)
+        self.show(None)
+
+    async def remove(self) -> None:
+        """Forget the container, which is REMOVING and holds nothing any more."""
+        await uninterrupted(self._registry.remove(self))
+
+    def free_name(self) -> None:
+        """Let go of the name, though the record stays until its leftovers are gone."""
+        self._registry.free_name(self.snapshot)
+
+
+class Registry:
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        now: Callable[[], datetime],
+        known: Sequence[Snapshot] = (),
+        revision: int = 0,
+    ) -> None:
+        self._journal = journal
+        self._now = now
+        self._revision = revision
+        self._subjects: dict[ContainerId, Subject] = {}
+        self._ids: list[ContainerId] = []
+        self._ages: list[Age] = []
+        self._names: dict[str, ContainerId] = {}
+        for snapshot in known:
+            self._list(Subject(snapshot))
+            if snapshot.spec.name and not (
+                isinstance(snapshot.state, Removing) and snapshot.leftovers
+            ):
+                self._names[snapshot.spec.name] = snapshot.id
+
+    # Reading: none of these waits.
+
+    def find(self, reference: str) -> Subject:
+        """Return the container with this id, this name, or the only one with this id prefix."""
+        if subject := self._subjects.get(ContainerId(reference)):
+            return subject
+        if (named := self._names.get(reference)) and (subject := self._subjects.get(named)):
+            return subject
+        ids = self._with_prefix(reference)
+        if len(ids) > 1:
+            candidates = ",".join(ids[:MOST_CANDIDATES])
+            raise errors.AmbiguousReference(
+                f"cannot find container {reference!r}: {len(ids)} containers have this prefix",
+                reference=reference,
+                candidates=candidates,
+            )
+        if not ids:
+            raise _unknown(reference)
+        return self._subjects[ids[0]]
+
+    def peek(self, reference: str) -> View:
+        return self.find(reference).view
+
+    def page(self, after: Age | None, size: int) -> list[View]:
+        """Return up to ``size`` containers that come after ``after``, oldest first."""
+        start = bisect_right(self._ages, after) if after else 0
+        return [self._subjects[id].view for _, id in self._ages[start : start + size]]
+
+    def all(self) -> list[Snapshot]:
+        return [self._subjects[id].view.snapshot for _, id in self._ages]
+
+    def knows(self, container: ContainerId) -> bool:
+        return container in self._subjects
+
+    # Changing.
+
+    @asynccontextmanager
+    async def claim(self, reference: str) -> AsyncIterator[Claim]:
+        """Wait for the only right to change a container. Being cut short changes nothing."""
+        subject = self.find(reference)
+        async with subject.lock:
+            if subject.view.gone:
+                raise _unknown(reference)
+            claim = Claim(self, subject, subject.view.snapshot)
+            try:
+                yield claim
+            finally:
+                if subject.view.stage is not None:
+                    claim.show(None)
+
+    @asynccontextmanager
+    async def enrol(self, snapshot: Snapshot) -> AsyncIterator[Claim]:
+        """Reserve the name of a new container. It is there with the first event or ``record``."""
+        name = snapshot.spec.name
+        if holder := self._names.get(name):
+            raise errors.NameTaken(
+                f"cannot create container {name!r}: container {holder} has this name",
+                name=name,
+                container=holder,
+            )
+        if name:
+            self._names[name] = snapshot.id
+        subject = Subject(snapshot)
+        try:
+            async with subject.lock:
+                claim = Claim(self, subject, snapshot)
+                try:
+                    yield claim
+                finally:
+                    if subject.view.stage is not None:
+                        claim.show(None)
+        finally:
+            if name and not self.knows(snapshot.id) and self._names.get(name) == snapshot.id:
+                del self._names[name]
+
+    @contextmanager
+    def preempting(self, subject: Subject) -> Iterator[None]:
+        """Tell whoever holds the claim that the container is to be cleaned up."""
+        subject.cleaners += 1
+        subject.preempted.set()
+        try:
+            yield
+        finally:
+            subject.cleaners -= 1
+            if not subject.cleaners:
+                subject.preempted.clear()
+
+    async def apply(self, claim: Claim, events: Sequence[Event]) -> Snapshot:
+        """``Claim.apply``'s work: call that."""
+        before = claim.snapshot
+        known = self.knows(before.id)
+        after, happenings = before, []
+        if not known:
+            happenings.append(self._happening("ContainerCreated", "{}"))
+        for event in events:
+            after = advance(after, event)
+            happenings.append(self._happening(type(event).__name__, write_event(event)))
+        if not happenings:
+            return before
+        after = _revised(after, happenings[-1].revision)
+        await self._journal.commit(
+            Put(before if known else None, after, tuple(happenings), self._now())
+        )
+        claim.snapshot = after
+        if not known:
+            self._list(claim.subject)
+        claim.subject.publish(after, claim.subject.view.stage)
+        return after
+
+    async def remove(self, claim: Claim) -> None:
+        """``Claim.remove``'s work: call that."""
+        snapshot = claim.snapshot
+        if not isinstance(snapshot.state, Removing) or snapshot.resources:
+            raise errors.IllegalTransition(
+                f"cannot remove container {snapshot.id!r} in {snapshot.state}"
+                f" with {snapshot.resources}"
+            )
+        happening = self._happening("Removed", "{}")
+        await self._journal.commit(Drop(snapshot.id, (happening,), self._now()))
+        self._unlist(claim.subject)
+        claim.snapshot = _revised(snapshot, happening.revision)
+        claim.subject.publish(claim.snapshot, None, gone=True)
+
+    def free_name(self, snapshot: Snapshot) -> None:
+        """``Claim.free_name``'s work: call that."""
+        if self._names.get(snapshot.spec.name) == snapshot.id:
+            del self._names[snapshot.spec.name]
+
+    def _happening(self, kind: str, facts: str) -> Happening:
+        self._revision += 1
+        return Happening(self._revision, kind, facts)
+
+    def _list(self, subject: Subject) -> None:
+        snapshot = subject.view.snapshot
+        self._subjects[snapshot.id] = subject
+        insort(self._ids, snapshot.id)
+        insort(self._ages, age(snapshot))
+
+    def _unlist(self, subject: Subject) -> None:
+        snapshot = subject.view.snapshot
+        self.free_name(snapshot)
+        del self._subjects[snapshot.id]
+        del self._ids[bisect_left(self._ids, snapshot.id)]
+        del self._ages[bisect_left(self._ages, age(snapshot))]
+
+    def _with_prefix(self, reference: str) -> list[ContainerId]:
+        if not is_id_prefix(reference):
+            return []
+        first = bisect_left(self._ids, reference)
+        last = bisect_right(self._ids, reference + "g")  # "g" comes after every digit of an id
+        return self._ids[first:last]
+
+
+def age(snapshot: Snapshot) -> Age:
+    return (snapshot.created, snapshot.id)
+
+
+def _revised(snapshot: Snapshot, revision: int) -> Snapshot:
+    return replace(snapshot, revision=revision)
+
+
+def _unknown(reference: str) -> errors.ContainerNotFound:
+    return errors.ContainerNotFound(
+        f"cannot find container {reference!r}: no id, name or id prefix fits", reference=reference
+    )

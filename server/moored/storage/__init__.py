@@ -1,0 +1,1 @@
+"""What a container sees as files beside its root filesystem."""

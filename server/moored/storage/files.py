@@ -1,0 +1,125 @@
+"""hosts, hostname and resolv.conf of one run: made by us, shown to the container by its spec.
+
+They lie below the state directory, one directory a run. Whatever somebody may have put in
+their place is replaced, never followed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from moored.model.identity import RunId, parse_run_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FILES: Final = {
+    "/etc/hosts": "hosts",
+    "/etc/hostname": "hostname",
+    "/etc/resolv.conf": "resolv.conf",
+}
+"""Where the container sees each."""
+_LOOPBACK: Final = """\
+127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::0\tip6-localnet
+ff00::0\tip6-mcastprefix
+ff02::1\tip6-allnodes
+ff02::2\tip6-allrouters
+"""
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class GeneratedFiles:
+    def __init__(self, state: Path, *, etc: Path = Path("/etc")) -> None:
+        self._root: Final = state / "runs"
+        self._etc: Final = etc
+
+    def write(
+        self, run: RunId, *, hostname: str, network: Literal["none", "host"]
+    ) -> Mapping[str, str]:
+        """Write the files of ``run`` anew, and return destination -> path on the host."""
+        texts = self._of_host(hostname) if network == "host" else _of_loopback(hostname)
+        with self._directory(run) as directory:
+            for name, text in texts.items():
+                _replace(directory, name, text)
+        place = self._place(run)
+        return {destination: str(place / name) for destination, name in FILES.items()}
+
+    def remove(self, run: RunId) -> bool:
+        """Remove what was written for ``run``, and return whether there was anything."""
+        place = self._place(run)
+        try:
+            if stat.S_ISDIR(place.lstat().st_mode):
+                shutil.rmtree(place)
+            else:
+                place.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def list(self) -> list[RunId]:
+        """Return the runs that have files here. What has another name is not ours."""
+        try:
+            names = os.listdir(self._root)
+        except FileNotFoundError:
+            return []
+        return sorted(RunId(name) for name in names if parse_run_id(name))
+
+    def _place(self, run: RunId) -> Path:
+        if parse_run_id(run) is None:
+            raise ValueError(f"cannot keep files of {run!r}: it is no run")
+        return self._root / run
+
+    @contextmanager
+    def _directory(self, run: RunId) -> Iterator[int]:
+        place = self._place(run)
+        for path in (self._root, place):
+            if path.is_symlink() or (path.exists() and not path.is_dir()):
+                path.unlink()
+            path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        descriptor = os.open(place, _DIRECTORY)
+        try:
+            os.fchmod(descriptor, 0o755)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _of_host(self, hostname: str) -> dict[str, str]:
+        return {
+            "hosts": self._read("hosts"),
+            "hostname": f"{hostname}\n",
+            "resolv.conf": self._read("resolv.conf"),
+        }
+
+    def _read(self, name: str) -> str:
+        try:
+            return (self._etc / name).read_text(errors="surrogateescape")
+        except FileNotFoundError:
+            return ""
+
+
+def _of_loopback(hostname: str) -> dict[str, str]:
+    short = hostname.partition(".")[0]
+    names = hostname if short == hostname else f"{hostname} {short}"
+    return {
+        "hosts": f"{_LOOPBACK}127.0.0.1\t{names}\n",
+        "hostname": f"{hostname}\n",
+        "resolv.conf": "",
+    }
+
+
+def _replace(directory: int, name: str, text: str) -> None:
+    """Write a new file: one that is there may be a link, or be shown to somebody."""
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
+    descriptor = os.open(name, _NEW_FILE, 0o644, dir_fd=directory)
+    with os.fdopen(descriptor, "w", errors="surrogateescape") as file:
+        os.fchmod(descriptor, 0o644)
+        file.write(text)

@@ -1,0 +1,1 @@
+"""What runs wrote, and when: plain files that are written without us and read by offset."""

@@ -1,0 +1,93 @@
+"""Log lines: text for people or one JSON object a line, each with the trace that it belongs to.
+
+What libraries say through the standard library's logging comes out the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
+
+from loguru import logger
+from opentelemetry import trace
+
+if TYPE_CHECKING:
+    from loguru import Logger, Message, Record
+
+_LIBRARIES: Final = "WARNING"
+"""From which level on libraries are heard, whatever our own level is."""
+_COLOURED: Final = (
+    "<dim>{time:YYYY-MM-DD HH:mm:ss.SSS}</dim> <level>{level: <7}</level> {message}<dim>",
+    "</dim>\n{exception}",
+)
+_PLAIN: Final = ("{time:YYYY-MM-DD HH:mm:ss.SSS} {level: <7} {message}", "\n{exception}")
+
+
+def configure(form: Literal["text", "json"], level: str, stream: TextIO | None = None) -> None:
+    """Make ``stream`` (standard error if None) the only place that log lines go to."""
+    out = stream or sys.stderr
+    coloured = form == "text" and out.isatty()
+    options: dict[str, Any] = {"level": level.upper(), "backtrace": False, "diagnose": False}
+    logger.remove()
+    logger.configure(patcher=_add_trace)
+    if form == "json":
+        logger.add(lambda message: _write_json(out, message), format="{message}", **options)
+    else:
+        head, tail = _COLOURED if coloured else _PLAIN
+        logger.add(
+            out,
+            format=lambda record: head + _extras(record) + tail,
+            colorize=coloured,
+            **options,
+        )
+    logging.basicConfig(handlers=[_Forward()], level=_LIBRARIES, force=True)
+
+
+def bind(container: str, run: int | None = None) -> Logger:
+    """Return a logger whose lines name a container, and the run they are about."""
+    bound = logger.bind(container=container)
+    return bound if run is None else bound.bind(run=run)
+
+
+class _Forward(logging.Handler):
+    """Hands what the standard library's logging gets on to loguru."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level: str | int = record.levelno
+        if record.levelname in logging.getLevelNamesMapping():
+            level = record.levelname
+        about = logger.bind(logger=record.name).opt(exception=record.exc_info)
+        # As an argument: the text may hold braces.
+        about.log(level, "{}", record.getMessage())
+
+
+def _add_trace(record: Record) -> None:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        record["extra"]["trace_id"] = trace.format_trace_id(context.trace_id)
+        record["extra"]["span_id"] = trace.format_span_id(context.span_id)
+
+
+def _extras(record: Record) -> str:
+    # A template: values are filled in later, and never read as one themselves.
+    return "".join(f" {name}={{extra[{name}]}}" for name in record["extra"] if name != "span_id")
+
+
+def _write_json(out: TextIO, message: Message) -> None:
+    record = message.record
+    line: dict[str, object] = {
+        "time": record["time"].isoformat(),
+        "level": record["level"].name.lower(),
+        "message": record["message"],
+        "logger": record["name"],
+        **record["extra"],
+    }
+    if error := record["exception"]:
+        line["exception"] = "".join(
+            traceback.format_exception(error.type, error.value, error.traceback)
+        )
+    out.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+    out.flush()

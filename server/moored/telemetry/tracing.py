@@ -1,0 +1,115 @@
+"""Spans: always made, exported where the standard OTEL_* environment says so.
+
+Without an exporter they still give a start its trace id and its callers their context. The
+exporter is imported only where it is wanted: it is slow to import.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+
+from moored.errors import SetupRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.trace import Tracer
+
+SHUTDOWN_LIMIT: Final = 5.0
+"""Seconds that the last spans have, to get out at the end."""
+_SERVICE: Final = "moored"
+_LARGEST_QUEUE: Final = 16384
+"""Spans: more than a burst of starts makes until the next export."""
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
+
+@dataclass(frozen=True)
+class Tracing:
+    provider: TracerProvider
+    tracer: Tracer
+    exports: bool
+
+    def shutdown(self, within: float = SHUTDOWN_LIMIT) -> bool:
+        """Export what is left, and return whether that ended ``within`` seconds."""
+        # The SDK has no limit of its own here, and retries while a collector is away.
+        thread = threading.Thread(target=self.provider.shutdown, name="last-spans", daemon=True)
+        thread.start()
+        thread.join(within)
+        return not thread.is_alive()
+
+
+def configure(service_version: str, instance: str) -> Tracing:
+    """Make the process's one tracer provider, as the environment wants it."""
+    tracing = build(service_version, instance, os.environ)
+    trace.set_tracer_provider(tracing.provider)
+    return tracing
+
+
+def build(service_version: str, instance: str, environ: Mapping[str, str]) -> Tracing:
+    """Make a tracer provider of its own; ``environ`` says whether and how it exports."""
+    exports = wants_export(environ)
+    provider = TracerProvider(
+        resource=_resource(service_version, instance),
+        shutdown_on_exit=False,  # it would wait for a collector without any limit
+    )
+    if exports:
+        _export(provider, environ)
+    return Tracing(provider, provider.get_tracer(_SERVICE, service_version), exports)
+
+
+def wants_export(environ: Mapping[str, str]) -> bool:
+    """Return whether to export, or refuse an exporter or protocol that is not served."""
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    chosen = environ.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    if chosen not in ("", "otlp", "none"):
+        raise SetupRefused(
+            f"cannot export traces by OTEL_TRACES_EXPORTER={chosen}: only otlp and none are served"
+        )
+    if chosen == "none" or not (chosen or any(environ.get(name) for name in _ENDPOINTS)):
+        return False
+    for name in _PROTOCOLS:
+        if environ.get(name, "grpc") not in ("", "grpc"):
+            raise SetupRefused(
+                f"cannot export traces by {name}={environ[name]}: only grpc is served"
+            )
+    return True
+
+
+def _export(provider: TracerProvider, environ: Mapping[str, str]) -> None:
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # slow
+
+    queue = None if environ.get("OTEL_BSP_MAX_QUEUE_SIZE") else _LARGEST_QUEUE
+    provider.add_span_processor(BatchSpanProcessor(_exporter(), max_queue_size=queue))
+
+
+def _exporter() -> SpanExporter:
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (  # slow
+        OTLPSpanExporter,
+    )
+
+    return OTLPSpanExporter()
+
+
+def _resource(service_version: str, instance: str) -> Resource:
+    host = os.uname().nodename
+    ours = Resource.create(
+        {
+            "service.name": _SERVICE,
+            "service.version": service_version,
+            "service.instance.id": f"{host}/{instance}",
+            "host.name": host,
+            "process.pid": os.getpid(),
+        }
+    )
+    # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have the last word.
+    return ours.merge(OTELResourceDetector().detect())

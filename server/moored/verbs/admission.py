@@ -1,0 +1,107 @@
+"""May this container exist here? What no rule of the model can know: images, policy, host.
+
+Looked at when a container is created, and again at each start, since the host may have
+changed in between. Refusing changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from moored import errors
+from moored.errors import Violation
+from moored.model import rules
+from moored.oci import signals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from moored.containerd.values import Runtime
+    from moored.model.spec import Image, Spec
+
+
+class ImageCatalogue(Protocol):
+    async def get(self, name: str) -> Image | None: ...
+
+
+@dataclass(frozen=True)
+class Runtimes:
+    """The runtimes by name; ``faults`` has why some do not work on this host."""
+
+    by_name: Mapping[str, Runtime]
+    default: str
+    faults: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Admission:
+    images: ImageCatalogue
+    runtimes: Runtimes
+    host_problems: Callable[[Spec], Sequence[Violation]]
+    """What of a spec this host cannot do as it is now."""
+    host_network_allowed: bool
+
+    async def admit(self, spec: Spec) -> tuple[Image, str]:
+        """Return the image and the runtime that ``spec`` means, or refuse it."""
+        self.check(spec)
+        image = await self.images.get(spec.image)
+        if image is None:
+            raise errors.ImageNotFound(
+                f"cannot create container: no image {spec.image!r} was imported", image=spec.image
+            )
+        if not spec.user and image.user and not rules.is_numeric_user(image.user):
+            why = f"unset means the image's {image.user!r}, and users by name are not served"
+            raise _not_served("user", why)
+        if not (spec.command or image.entrypoint or spec.args or image.args):
+            found = [Violation("command", f"is required: image {spec.image!r} names none")]
+            raise errors.InvalidField(_first("cannot create container", found), *_within(found))
+        return image, spec.runtime or self.runtimes.default
+
+    def check(self, spec: Spec) -> None:
+        """Refuse what breaks a rule, is not served, or is not possible on this host."""
+        found = rules.violations(spec)
+        if spec.stop_signal and signals.parse(spec.stop_signal) is None:
+            found.append(Violation("stop_signal", "names no signal"))
+        if found:
+            raise errors.InvalidField(_first("cannot create container", found), *_within(found))
+        self._check_network(spec)
+        self._check_runtime(spec.runtime or self.runtimes.default)
+        if problems := self.host_problems(spec):
+            raise errors.InvalidField(
+                _first("cannot run container on this host", problems), *_within(problems)
+            )
+
+    def _check_network(self, spec: Spec) -> None:
+        if spec.network and spec.network not in rules.NETWORKS:
+            raise _not_served("network", f"{spec.network!r} is none of {', '.join(rules.NETWORKS)}")
+        if spec.network == "host" and not self.host_network_allowed:
+            raise errors.HostNetworkNotAllowed(
+                "cannot create container: the server's policy does not allow network 'host'"
+            )
+
+    def _check_runtime(self, name: str) -> None:
+        if name not in self.runtimes.by_name:
+            known = ", ".join(self.runtimes.by_name)
+            raise _unknown_runtime(f"{name!r} is none of {known}")
+        if why := self.runtimes.faults.get(name):
+            raise _unknown_runtime(f"{name!r} does not work here: {why}")
+
+
+def _within(found: Sequence[Violation]) -> list[Violation]:
+    return [Violation(f"spec.{violation.field}", violation.why) for violation in found]
+
+
+def _first(what: str, found: Sequence[Violation]) -> str:
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{what}: spec.{found[0].field} {found[0].why}{more}"
+
+
+def _not_served(field: str, why: str) -> errors.NotServed:
+    found = [Violation(field, why)]
+    return errors.NotServed(_first("cannot create container", found), *_within(found))
+
+
+def _unknown_runtime(why: str) -> errors.RuntimeUnknown:
+    found = [Violation("runtime", why)]
+    return errors.RuntimeUnknown(_first("cannot create container", found), *_within(found))

@@ -1,0 +1,237 @@
+"""The steps of a start, in order: from a recorded wish to a running process.
+
+Everything it acquires was put on record before. Each step names what it acquires, so that
+the saga can release it again, last first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
+
+from moored import errors
+from moored.containerd.values import ContainerRecord
+from moored.model.events import Started
+from moored.model.identity import RunId, run_id
+from moored.model.resources import Kind, Resource
+from moored.model.state import Running
+from moored.oci.runtime_spec import SpecRequest
+from moored.uninterrupted import in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from moored.containerd.values import Mount, Runtime
+    from moored.model.identity import ContainerId
+    from moored.model.state import Snapshot
+    from moored.oci.host import Host
+    from moored.registry import Claim
+    from moored.saga import Clock, Saga
+
+
+class Tasks(Protocol):
+    async def create(
+        self,
+        run: RunId,
+        *,
+        runtime: Runtime,
+        rootfs: Sequence[Mount],
+        stdout: str,
+        stderr: str,
+        within: float,
+    ) -> int: ...
+    async def start(self, run: RunId, *, within: float) -> int: ...
+
+
+class Containers(Protocol):
+    async def create(self, record: ContainerRecord) -> None: ...
+
+
+class Layers(Protocol):
+    async def prepare(self, key: str, *, parent: str, labels: Mapping[str, str]) -> list[Mount]: ...
+    async def mounts(self, key: str) -> list[Mount] | None: ...
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What was written for one run: where its output goes, and what is mounted over /etc."""
+
+    stdout: str
+    stderr: str
+    mounts: Mapping[str, str]
+
+
+class Files(Protocol):
+    def write(self, snapshot: Snapshot, run: int) -> RunFiles: ...
+
+
+class Watch(Protocol):
+    """Whoever waits for the exits of runs."""
+
+    def watch(self, container: ContainerId, run: int) -> None: ...
+    async def unwatch(self, container: ContainerId, run: int) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class BringUp:
+    instance: str
+    tasks: Tasks
+    containers: Containers
+    layers: Layers
+    files: Files
+    watch: Watch
+    runtimes: Mapping[str, Runtime]
+    build_spec: Callable[[SpecRequest], bytes]
+    process_ticks: Callable[[int], int]
+    """When a process began, in clock ticks since the boot: with its pid, its identity."""
+    host: Callable[[], Host]
+    clock: Clock
+    step_limit: float
+
+    def resources(self, snapshot: Snapshot, run: int) -> tuple[Resource, ...]:
+        """Return all that this run may acquire."""
+        name = run_id(snapshot.id, run)
+        layer = () if _layer(snapshot.resources) else (_new_layer(snapshot.id, run),)
+        return (
+            *layer,
+            Resource(Kind.FILES, name, run),
+            Resource(Kind.OUTPUT, f"{snapshot.id}/{run}", run, kept=True),
+            Resource(Kind.CONTAINER, name, run),
+            Resource(Kind.CGROUP, self.cgroup(name), run),
+            Resource(Kind.BUNDLE, name, run),
+            Resource(Kind.TASK, name, run),
+        )
+
+    def cgroup(self, run: RunId) -> str:
+        return f"/{self.instance}/{run}"
+
+    async def bring_up(self, claim: Claim, saga: Saga, trace_id: str) -> None:
+        snapshot = claim.snapshot
+        run = run_id(snapshot.id, snapshot.run)
+        runtime = self.runtimes[snapshot.runtime]
+        mine = {r.kind: (r,) for r in snapshot.resources if r.run == snapshot.run}
+        async with saga:
+            rootfs, files = await saga.together(
+                self._rootfs(snapshot, saga, mine.get(Kind.LAYER, ())),
+                self._files(snapshot, saga, (*mine[Kind.FILES], *mine[Kind.OUTPUT])),
+            )
+            async with saga.step("spec"):
+                oci = self._spec(snapshot, run, files)
+            async with saga.step("container", acquires=mine[Kind.CONTAINER]):
+                await self.containers.create(self._record(snapshot, run, runtime, oci))
+            acquires = (*mine[Kind.CGROUP], *mine[Kind.BUNDLE], *mine[Kind.TASK])
+            async with saga.step("task", acquires=acquires) as span:
+                pid = await self.tasks.create(
+                    run,
+                    runtime=runtime,
+                    rootfs=rootfs,
+                    stdout=files.stdout,
+                    stderr=files.stderr,
+                    within=self.step_limit,
+                )
+                span.set_attribute("process.pid", pid)
+                ticks = self.process_ticks(pid)
+            async with saga.step(
+                "watch", undo=partial(self.watch.unwatch, snapshot.id, snapshot.run)
+            ):
+                self.watch.watch(snapshot.id, snapshot.run)
+            async with saga.step("run"):
+                await self.tasks.start(run, within=self.step_limit)
+            async with saga.step("commit", limit=None):
+                await self._commit(claim, saga, Process(pid, ticks), trace_id)
+        claim.retell(saga.timeline(snapshot.run, trace_id=trace_id))
+
+    async def _rootfs(
+        self, snapshot: Snapshot, saga: Saga, acquires: Sequence[Resource]
+    ) -> list[Mount]:
+        async with saga.step("rootfs", acquires=acquires):
+            if not acquires:
+                return await self._old_layer(snapshot)
+            labels = {
+                **self._labels(snapshot),
+                # Or containerd's collector takes it before the container record names it.
+                "containerd.io/gc.root": self.clock.now().isoformat(),
+            }
+            return await self.layers.prepare(
+                acquires[0].key, parent=snapshot.image.layer, labels=labels
+            )
+
+    async def _old_layer(self, snapshot: Snapshot) -> list[Mount]:
+        mounts = await self.layers.mounts(snapshot.id)
+        if mounts is None:
+            raise errors.RuntimeRefused(
+                f"cannot use layer {snapshot.id!r}: somebody removed it from containerd"
+            )
+        return mounts
+
+    async def _files(
+        self, snapshot: Snapshot, saga: Saga, acquires: Sequence[Resource]
+    ) -> RunFiles:
+        async with saga.step("files", acquires=acquires):
+            return await in_thread(partial(self.files.write, snapshot, snapshot.run))
+
+    def _spec(self, snapshot: Snapshot, run: RunId, files: RunFiles) -> bytes:
+        try:
+            return self.build_spec(
+                SpecRequest(
+                    container=snapshot.id,
+                    run=run,
+                    spec=snapshot.spec,
+                    image=snapshot.image,
+                    cgroup=self.cgroup(run),
+                    files=files.mounts,
+                    host=self.host(),
+                )
+            )
+        except (ValueError, OSError) as error:
+            raise errors.SpecFailed(f"cannot build runtime spec: {error}") from error
+
+    def _record(
+        self, snapshot: Snapshot, run: RunId, runtime: Runtime, oci: bytes
+    ) -> ContainerRecord:
+        return ContainerRecord(
+            run=run,
+            image=snapshot.image.name,
+            layer=snapshot.id,
+            spec=oci,
+            runtime=runtime,
+            labels={**self._labels(snapshot), "moorage/run": str(snapshot.run)},
+        )
+
+    def _labels(self, snapshot: Snapshot) -> dict[str, str]:
+        return {
+            "moorage/instance": self.instance,
+            "moorage/container": snapshot.id,
+            "moorage/name": snapshot.spec.name,
+            "moorage/spec": str(snapshot.generation),
+        }
+
+    async def _commit(self, claim: Claim, saga: Saga, process: Process, trace_id: str) -> None:
+        started = Started(
+            pid=process.pid,
+            ticks=process.ticks,
+            at=self.clock.now(),
+            timeline=saga.timeline(claim.snapshot.run, trace_id=trace_id),
+        )
+        try:
+            await claim.apply(started)
+        finally:
+            if isinstance(claim.snapshot.state, Running):
+                saga.keep()
+
+
+@dataclass(frozen=True)
+class Process:
+    pid: int
+    ticks: int
+
+
+def _layer(resources: Sequence[Resource]) -> Resource | None:
+    return next((r for r in resources if r.kind is Kind.LAYER), None)
+
+
+def _new_layer(container: ContainerId, run: int) -> Resource:
+    return Resource(Kind.LAYER, container, run, kept=True)

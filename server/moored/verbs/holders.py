@@ -1,0 +1,70 @@
+"""Where what a run needs is kept on this host: how it is written, and how it is removed.
+
+Ties the verbs' words to the rooms below them, and decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moored.model.identity import ContainerId, RunId, run_id
+from moored.oci import cgroups, runtime_spec
+from moored.verbs.bring_up import RunFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from moored.containerd.bundles import Bundles
+    from moored.containerd.containers import Containers
+    from moored.containerd.layers import Layers
+    from moored.containerd.tasks import Tasks
+    from moored.model.state import Snapshot
+    from moored.oci.host import Host
+    from moored.storage.files import GeneratedFiles
+    from moored.streams.output import Output
+
+
+@dataclass(frozen=True)
+class HostFiles:
+    generated: GeneratedFiles
+    output: Output
+    host: Callable[[], Host]
+
+    def write(self, snapshot: Snapshot, run: int) -> RunFiles:
+        output = self.output.create(snapshot.id, run)
+        mounts = self.generated.write(
+            run_id(snapshot.id, run),
+            hostname=runtime_spec.hostname(snapshot.id, snapshot.spec, self.host()),
+            network="host" if snapshot.spec.network == "host" else "none",
+        )
+        return RunFiles(str(output.stdout), str(output.stderr), mounts)
+
+
+@dataclass(frozen=True)
+class HostHolders:
+    tasks: Tasks
+    containers: Containers
+    layers: Layers
+    bundles: Bundles
+    generated: GeneratedFiles
+    output: Output
+
+    async def remove_container(self, run: str) -> bool:
+        return await self.containers.delete(run)
+
+    async def remove_layer(self, key: str) -> bool:
+        return await self.layers.remove(key)
+
+    async def remove_bundle(self, run: str) -> bool:
+        return await self.bundles.remove(RunId(run))
+
+    def remove_cgroup(self, path: str) -> bool:
+        return cgroups.remove(path)
+
+    def remove_files(self, run: str) -> bool:
+        return self.generated.remove(RunId(run))
+
+    def remove_output(self, key: str) -> bool:
+        container, _, run = key.partition("/")
+        return self.output.remove_run(ContainerId(container), int(run))

@@ -1,0 +1,143 @@
+"""Letting go of resources: the one place that knows how each kind is released.
+
+A start's undo, a cleanup, the end of a run, recovery and the sweep all come here. Each
+release finds its resource gone without complaint, and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from functools import partial
+from signal import SIGKILL
+from typing import TYPE_CHECKING, Protocol
+
+from moored import errors
+from moored.model.events import ResourcesReleased
+from moored.model.identity import RunId
+from moored.model.resources import RELEASE_ORDER, Kind, Leftover, Resource, blocked
+from moored.uninterrupted import in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from moored.containerd.values import ProcessExit
+    from moored.saga import Clock
+
+
+class Outcome(StrEnum):
+    RELEASED = "released"
+    ALREADY_GONE = "already gone"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Released:
+    """What became of one resource."""
+
+    resource: Resource
+    outcome: Outcome
+    duration: timedelta
+    reason: str = ""
+
+
+class Tasks(Protocol):
+    async def kill(self, run: RunId, signal: int) -> bool: ...
+    async def wait(self, run: RunId) -> ProcessExit | None: ...
+    async def delete(self, run: RunId) -> ProcessExit | None: ...
+
+
+class Holders(Protocol):
+    """Where resources are kept. Each removal says whether there was anything to remove."""
+
+    @property
+    def tasks(self) -> Tasks: ...
+    async def remove_container(self, run: str) -> bool: ...
+    async def remove_layer(self, key: str) -> bool: ...
+    async def remove_bundle(self, run: str) -> bool: ...
+    def remove_cgroup(self, path: str) -> bool: ...
+    def remove_files(self, run: str) -> bool: ...
+    def remove_output(self, key: str) -> bool: ...
+
+
+class Releaser:
+    def __init__(self, holders: Holders, *, clock: Clock, limit: float) -> None:
+        self._holders = holders
+        self._clock = clock
+        self._limit = limit
+        self._ways: Mapping[Kind, Callable[[str], Awaitable[bool]]] = {
+            Kind.TASK: self._task,
+            Kind.BUNDLE: holders.remove_bundle,
+            Kind.CGROUP: partial(_threaded, holders.remove_cgroup),
+            Kind.FILES: partial(_threaded, holders.remove_files),
+            Kind.LAYER: holders.remove_layer,
+            Kind.CONTAINER: holders.remove_container,
+            Kind.OUTPUT: partial(_threaded, holders.remove_output),
+        }
+
+    async def release(self, resource: Resource) -> bool:
+        """Release one resource, and return whether there was anything to release."""
+        return await self._ways[resource.kind](resource.key)
+
+    async def release_all(self, resources: Iterable[Resource]) -> list[Released]:
+        """Release each, in order, whatever becomes of the others; none is left out."""
+        rows: list[Released] = []
+        left: list[Resource] = []
+        for resource in sorted(resources, key=_order):
+            row = await self._attempt(resource, blocked(resource, left))
+            if row.outcome is Outcome.FAILED:
+                left.append(resource)
+            rows.append(row)
+        return rows
+
+    async def _attempt(self, resource: Resource, why_not: str) -> Released:
+        began = self._clock.seconds()
+        outcome = Outcome.FAILED
+        if not why_not:
+            try:
+                async with asyncio.timeout(self._limit):
+                    found = await self.release(resource)
+                outcome = Outcome.RELEASED if found else Outcome.ALREADY_GONE
+            except TimeoutError:
+                why_not = f"did not end in {self._limit:g} s"
+            except Exception as error:  # noqa: BLE001  # each gets its turn, and its row
+                why_not = str(error) or type(error).__name__
+        took = timedelta(seconds=self._clock.seconds() - began)
+        return Released(resource, outcome, took, why_not)
+
+    def event(self, rows: Sequence[Released]) -> ResourcesReleased:
+        """Return what the container is told of ``rows``."""
+        now = self._clock.now()
+        return ResourcesReleased(
+            released=tuple(r.resource for r in rows if r.outcome is not Outcome.FAILED),
+            leftovers=tuple(
+                Leftover(r.resource, r.reason, now) for r in rows if r.outcome is Outcome.FAILED
+            ),
+        )
+
+    async def _task(self, key: str) -> bool:
+        """Delete a task, alive or not.
+
+        Always by Delete, whatever Get says: containerd that was killed in mid-create knows
+        nothing of the task, and still cleans its shim and bundle when told to delete it.
+        """
+        run, tasks = RunId(key), self._holders.tasks
+        try:
+            return await tasks.delete(run) is not None
+        except errors.RuntimeUnreachable:
+            raise
+        except errors.RuntimeRefused:
+            if not await tasks.kill(run, SIGKILL):
+                raise
+        await tasks.wait(run)
+        return await tasks.delete(run) is not None
+
+
+def _order(resource: Resource) -> tuple[int, int]:
+    return resource.run, RELEASE_ORDER.index(resource.kind)
+
+
+async def _threaded(deed: Callable[[str], bool], key: str) -> bool:
+    return await in_thread(partial(deed, key))

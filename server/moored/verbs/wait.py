@@ -1,0 +1,89 @@
+"""Wait: look at the published pictures until one meets the condition. Takes no claim."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from moored import errors
+from moored.model.exits import Origin
+from moored.model.state import Created, Exited, Frozen, Removing, Running, Stopping, Stranded
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from moored.model.state import Snapshot
+    from moored.registry import Registry, View
+
+
+class Condition(StrEnum):
+    RUNNING = "running"
+    EXITED = "exited"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True)
+class WaitOutcome:
+    reached: bool
+    view: View
+
+
+@dataclass(frozen=True)
+class Waiter:
+    registry: Registry
+
+    async def wait(self, reference: str, condition: Condition, timeout: timedelta) -> WaitOutcome:
+        """Return once ``condition`` is met, or after ``timeout``, whichever comes first."""
+        subject = self.registry.find(reference)
+        first_run = subject.view.snapshot.run
+
+        def met(view: View) -> bool:
+            return view.gone or _met(condition, view.snapshot, first_run)
+
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                view = await subject.until(met)
+        except TimeoutError:
+            view = subject.view
+        reached = _met(condition, view.snapshot, first_run) or (
+            view.gone and condition is Condition.REMOVED
+        )
+        if view.gone and not reached:
+            raise errors.ContainerNotFound(
+                f"cannot wait for container {reference!r}: it was removed before it was"
+                f" {condition}",
+                container=view.snapshot.id,
+            )
+        return WaitOutcome(reached, view)
+
+
+def _met(condition: Condition, snapshot: Snapshot, first_run: int) -> bool:
+    match condition:
+        case Condition.RUNNING:
+            return _ran(snapshot, first_run)
+        case Condition.EXITED:
+            return _over(snapshot)
+        case Condition.REMOVED:
+            return False
+
+
+def _ran(snapshot: Snapshot, first_run: int) -> bool:
+    """Whether a process is there, or came and went since the wait began."""
+    if isinstance(snapshot.state, Running | Frozen | Stopping):
+        return True
+    exit = snapshot.exit
+    return snapshot.run > first_run and exit is not None and exit.origin is not Origin.START_FAILURE
+
+
+def _over(snapshot: Snapshot) -> bool:
+    match snapshot.state:
+        case Exited():
+            return True
+        case Stranded(exit) | Removing(exit):
+            return exit is not None
+        case Created():
+            return False
+        case _:
+            return False

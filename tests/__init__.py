@@ -1,0 +1,1 @@
+"""Everything that says what moorage promises, and whether it is so."""

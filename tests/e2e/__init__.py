@@ -1,0 +1,1 @@
+"""End to end: a real moored on a real containerd, by clients that only know the wire."""

@@ -1,0 +1,1 @@
+"""The machine as others see it: by tools that are not ours, and that we cannot fool."""

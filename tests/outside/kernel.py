@@ -1,0 +1,84 @@
+"""cgroups, mounts, namespaces, links and sockets, as the kernel lists them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_CGROUPS: Final = Path("/sys/fs/cgroup")
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_UNIX_SOCKETS: Final = Path("/proc/net/unix")
+_NAMED_NAMESPACES: Final = Path("/run/netns")
+_LISTENING: Final = "00010000"
+_ANSWER_WITHIN: Final = 10.0
+
+
+def hierarchies() -> list[Path]:
+    """Return every cgroup hierarchy's root: all of v1's and v2's beside them, or v2's alone."""
+    if (_CGROUPS / "cgroup.procs").exists():
+        return [_CGROUPS]
+    return [path for path in _CGROUPS.iterdir() if (path / "cgroup.procs").exists()]
+
+
+def cgroups(instances: Iterable[str]) -> frozenset[str]:
+    """Cgroups of runs. The instance's own, which holds them, stays as long as it is wanted."""
+    return frozenset(str(path) for path in _cgroup_directories(instances))
+
+
+def grouped_processes(instances: Iterable[str]) -> dict[int, str]:
+    """Return the processes in cgroups of runs, each with where it is."""
+    return {
+        pid: f"{pid} {path}" for path in _cgroup_directories(instances) for pid in _members(path)
+    }
+
+
+def mounts(directory: Path) -> frozenset[str]:
+    """Mounts at or below ``directory``."""
+    points = (line.split(" ")[4] for line in _MOUNTS.read_text().splitlines())
+    return frozenset(point for point in points if _is_below(point, directory))
+
+
+def named_net_namespaces(instances: Iterable[str]) -> frozenset[str]:
+    names = [path.name for path in _NAMED_NAMESPACES.glob("*")]
+    return frozenset(name for name in names for instance in instances if instance in name)
+
+
+def links(instances: Iterable[str]) -> frozenset[str]:
+    """Network links of the host that carry an instance's name."""
+    listing = subprocess.run(
+        ["ip", "-o", "link"], capture_output=True, text=True, timeout=_ANSWER_WITHIN, check=True
+    )
+    names = [line.split(": ")[1] for line in listing.stdout.splitlines()]
+    return frozenset(name for name in names for instance in instances if instance in name)
+
+
+def unix_sockets(directory: Path) -> frozenset[str]:
+    """Sockets that somebody listens on below ``directory``."""
+    rows = (line.split(maxsplit=7) for line in _UNIX_SOCKETS.read_text().splitlines()[1:])
+    return frozenset(
+        row[7] for row in rows if len(row) == 8 and row[3] == _LISTENING
+        if _is_below(row[7], directory)
+    )
+
+
+def _cgroup_directories(instances: Iterable[str]) -> Iterator[Path]:
+    for hierarchy in hierarchies():
+        for instance in instances:
+            for place, names, _ in os.walk(hierarchy / instance):
+                yield from (Path(place, name) for name in names)
+
+
+def _members(cgroup: Path) -> list[int]:
+    try:
+        return [int(pid) for pid in (cgroup / "cgroup.procs").read_text().split()]
+    except OSError:  # gone meanwhile
+        return []
+
+
+def _is_below(path: str, directory: Path) -> bool:
+    return Path(path).is_relative_to(directory)

@@ -1,0 +1,121 @@
+"""Everything that some tests start: one private containerd, and any number of moored on it.
+
+A site lies in one short directory, so that sockets fit, and knows where to look for what was
+left. Closing it looks, then removes it all, and says what it had to remove.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tests.outside import containerd as seen
+from tests.outside import processes
+from tests.outside.world import Place, World, look, settled
+from tests.real.containerd import Containerd
+from tests.real.moored import Moored
+from tests.real.runtime import GatedRuntime
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BUILDER: Final = Path(__file__).parents[2] / "demo" / "busybox_image.py"
+SETTLE_WITHIN: Final = 15.0
+"""Shims end after their last answer, and nobody says when."""
+_BUILD_WITHIN: Final = 60.0
+
+
+def build_archive(path: Path, *options: str) -> Path:
+    """Build the busybox image at ``path``, as anybody would: by the script."""
+    command = [sys.executable, str(BUILDER), str(path), *options]
+    subprocess.run(command, check=True, timeout=_BUILD_WITHIN, capture_output=True)
+    return path
+
+
+class Site:
+    def __init__(self, archive: Path) -> None:
+        self.directory: Final = Path(tempfile.mkdtemp(prefix="mg.", dir="/tmp"))  # noqa: S108
+        place = self.directory / "c"
+        place.mkdir()
+        self.containerd: Final = Containerd(place)
+        self.containerd.start()
+        self.gate: Final = GatedRuntime(self.directory / "gate")
+        self.daemons: Final[list[Moored]] = []
+        self._archive = archive
+        self._retired: set[str] = set()
+        self._before: Final = self.look()
+
+    def moored(
+        self,
+        settings: Mapping[str, str] | None = None,
+        *,
+        instance: str = "",
+        flags: tuple[str, ...] = (),
+    ) -> Moored:
+        """Return a moored that was not started yet."""
+        name = instance or f"t{secrets.token_hex(4)}"
+        runtimes = f"runc=runc,gated={self.gate.binary}"
+        daemon = Moored(
+            self.directory / name,
+            containerd=self.containerd.address.socket,
+            instance=name,
+            settings={"runtimes": runtimes, **(settings or {})},
+            flags=flags,
+        )
+        self.daemons.append(daemon)
+        return daemon
+
+    def start_moored(
+        self, settings: Mapping[str, str] | None = None, *, instance: str = ""
+    ) -> Moored:
+        """Return a moored that serves, with the busybox image in it."""
+        daemon = self.moored(settings, instance=instance)
+        daemon.start()
+        daemon.import_image(self._archive)
+        return daemon
+
+    def place(self, *, ever: bool = False) -> Place:
+        """Return where to look: at whoever runs, or at whoever there ever was."""
+        words = ("namespaces", "ls", "--quiet")
+        known = set(seen.ctr(self.containerd.address, "default", *words).split())
+        names = known | {daemon.instance for daemon in self.daemons}
+        gone = set[str]() if ever else self._retired
+        return Place(self.containerd.address, self.directory, frozenset(names - gone))
+
+    def look(self) -> World:
+        return look(self.place())
+
+    def changes_since(self, before: World) -> list[str]:
+        """Return what is not as it was, once it has had time to settle."""
+        return settled(before, self.place(), within=SETTLE_WITHIN)[1]
+
+    def retire_stopped(self) -> None:
+        """Look no more at instances whose moored has ended: they were looked at."""
+        self._retired |= {d.instance for d in self.daemons if not d.is_running()}
+
+    def close(self) -> list[str]:
+        """End everything, and return what the daemons and their containers left behind."""
+        try:
+            self.containerd.recover()
+            for daemon in self.daemons:
+                if daemon.is_running():
+                    daemon.stop()
+            return settled(self._before, self.place(ever=True), within=SETTLE_WITHIN)[1]
+        finally:
+            self.demolish()
+
+    def demolish(self) -> None:
+        """Remove all of it, whatever state it is in."""
+        for daemon in self.daemons:
+            if daemon.is_running():
+                daemon.kill()
+        self.gate.close()
+        self.containerd.dismantle(daemon.instance for daemon in self.daemons)
+        shutil.rmtree(self.directory)
+        if left := processes.naming(str(self.directory)):
+            raise RuntimeError(f"cannot end {sorted(left)} of {self.directory}")

@@ -1,0 +1,183 @@
+"""The law: a spec and an image become one runtime spec, with defaults no weaker than usual."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from moored import errors
+from moored.model.identity import ContainerId, run_id
+from moored.model.spec import Image, Spec
+from moored.oci import runtime_spec
+from moored.oci.host import PRIVATE_NETWORK_SYSCTLS, CgroupMode, Host
+from moored.oci.runtime_spec import SpecRequest
+
+_CONTAINER = ContainerId("0123456789abcdef" * 2)
+_HOST = Host(
+    architecture="x86_64",
+    kernel="6.1",
+    name="the-host",
+    cgroup_mode=CgroupMode.V2,
+    controllers=frozenset(),
+    namespaces=frozenset(),
+    seccomp=True,
+    apparmor=False,
+    sysctls=frozenset(PRIVATE_NETWORK_SYSCTLS),
+    thermal_throttles=("/sys/devices/system/cpu/cpu0/thermal_throttle",),
+    lowers_oom_score=True,
+)
+_IMAGE = Image("busybox", "sha256:0", "sha256:1", entrypoint=("/enter",), args=("by", "default"))
+
+
+def _built(
+    spec: Spec | None = None, image: Image = _IMAGE, host: Host = _HOST, **files: str
+) -> dict[str, Any]:
+    request = SpecRequest(
+        container=_CONTAINER,
+        run=run_id(_CONTAINER, 1),
+        spec=spec or Spec(image="busybox"),
+        image=image,
+        cgroup="/moorage/x.1",
+        files={f"/etc/{name}": path for name, path in files.items()},
+        host=host,
+    )
+    built: dict[str, Any] = json.loads(runtime_spec.build(request))
+    return built
+
+
+def _namespaces(built: dict[str, Any]) -> set[str]:
+    return {namespace["type"] for namespace in built["linux"]["namespaces"]}
+
+
+@pytest.mark.parametrize(
+    ("command", "args", "line"),
+    [
+        ((), (), ["/enter", "by", "default"]),
+        ((), ("mine",), ["/enter", "mine"]),
+        (("/other",), (), ["/other"]),
+        (("/other", "-x"), ("mine",), ["/other", "-x", "mine"]),
+    ],
+)
+def test_a_command_replaces_the_entrypoint_and_drops_the_default_arguments(
+    command: tuple[str, ...], args: tuple[str, ...], line: list[str]
+) -> None:
+    assert _built(Spec(image="busybox", command=command, args=args))["process"]["args"] == line
+
+
+def test_without_any_command_there_is_no_spec() -> None:
+    with pytest.raises(errors.SpecFailed, match="names a command"):
+        _built(image=replace(_IMAGE, entrypoint=(), args=()))
+
+
+def test_the_spec_overrides_the_images_environment_and_that_ours() -> None:
+    image = replace(_IMAGE, env=("PATH=/image", "A=image", "B=image", "BROKEN"))
+    env = _built(Spec(image="busybox", env=("B=spec", "C=a=b")), image)["process"]["env"]
+    assert sorted(env) == ["A=image", "B=spec", "C=a=b", "HOSTNAME=0123456789ab", "PATH=/image"]
+
+
+def test_a_path_is_set_where_nobody_sets_one() -> None:
+    env = _built()["process"]["env"]
+    assert "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" in env
+
+
+@pytest.mark.parametrize(
+    ("asked", "of_image", "directory"),
+    [("", "", "/"), ("", "srv", "/srv"), ("", "/srv", "/srv"), ("/mine", "/srv", "/mine")],
+)
+def test_the_working_directory_is_absolute(asked: str, of_image: str, directory: str) -> None:
+    built = _built(Spec(image="busybox", working_dir=asked), replace(_IMAGE, working_dir=of_image))
+    assert built["process"]["cwd"] == directory
+
+
+@pytest.mark.parametrize(
+    ("asked", "of_image", "uid", "gid"),
+    [("", "", 0, 0), ("", "7", 7, 0), ("", "7:8", 7, 8), ("5:6", "7:8", 5, 6), ("5", "7:8", 5, 0)],
+)
+def test_the_user_is_the_specs_or_the_images_or_root(
+    asked: str, of_image: str, uid: int, gid: int
+) -> None:
+    built = _built(Spec(image="busybox", user=asked), replace(_IMAGE, user=of_image))
+    assert built["process"]["user"] == {"uid": uid, "gid": gid, "additionalGids": [gid]}
+
+
+def test_an_image_with_a_named_user_has_no_spec() -> None:
+    with pytest.raises(errors.SpecFailed, match="'daemon'"):
+        _built(image=replace(_IMAGE, user="daemon"))
+
+
+def test_root_gets_the_default_capabilities_and_others_only_their_bound() -> None:
+    of_root = _built()["process"]["capabilities"]
+    of_other = _built(Spec(image="busybox", user="1"))["process"]["capabilities"]
+    assert of_root["effective"] == of_root["permitted"] == of_root["bounding"]
+    assert len(of_root["bounding"]) == 14
+    assert "inheritable" not in of_root
+    assert of_other == {"bounding": of_root["bounding"]}
+
+
+def test_every_namespace_is_private() -> None:
+    assert _namespaces(_built()) == {"pid", "ipc", "uts", "mount", "network", "cgroup"}
+
+
+@pytest.mark.parametrize("mode", [CgroupMode.V1, CgroupMode.HYBRID])
+def test_on_v1_there_is_no_cgroup_namespace(mode: CgroupMode) -> None:
+    assert "cgroup" not in _namespaces(_built(host=replace(_HOST, cgroup_mode=mode)))
+
+
+def test_with_the_hosts_network_its_name_is_kept_and_its_settings_are_not_touched() -> None:
+    built = _built(Spec(image="busybox", network="host"))
+    assert _namespaces(built) == {"pid", "ipc", "uts", "mount", "cgroup"}
+    assert "hostname" not in built
+    assert "sysctl" not in built["linux"]
+    assert "HOSTNAME=the-host" in built["process"]["env"]
+
+
+def test_the_host_name_is_what_was_asked_for_or_the_short_id() -> None:
+    assert _built()["hostname"] == "0123456789ab"
+    assert _built(Spec(image="busybox", hostname="web.example"))["hostname"] == "web.example"
+
+
+def test_only_sysctls_that_the_kernel_has_are_set() -> None:
+    assert _built(host=replace(_HOST, sysctls=frozenset()))["linux"]["sysctl"] == {}
+
+
+def test_files_of_the_host_are_bound_last() -> None:
+    mounts = _built(hosts="/run/x/hosts")["mounts"]
+    assert mounts[-1] == {
+        "destination": "/etc/hosts",
+        "type": "bind",
+        "source": "/run/x/hosts",
+        "options": ["bind", "rprivate"],
+    }
+
+
+def test_kernel_settings_are_masked_or_read_only() -> None:
+    linux = _built()["linux"]
+    assert {"/proc/kcore", "/proc/keys", "/sys/firmware"} <= set(linux["maskedPaths"])
+    assert "/sys/devices/system/cpu/cpu0/thermal_throttle" in linux["maskedPaths"]
+    assert {"/proc/sys", "/proc/sysrq-trigger"} <= set(linux["readonlyPaths"])
+
+
+def test_the_first_rule_for_devices_denies_all() -> None:
+    devices = _built()["linux"]["resources"]["devices"]
+    assert devices[0] == {"allow": False, "access": "rwm"}
+    assert all(device["allow"] for device in devices[1:])
+
+
+def test_a_filter_is_on_where_the_kernel_has_filters() -> None:
+    assert "seccomp" in _built()["linux"]
+    assert "seccomp" not in _built(host=replace(_HOST, seccomp=False))["linux"]
+
+
+def test_the_oom_score_is_set_only_where_that_is_allowed() -> None:
+    assert _built()["process"]["oomScoreAdj"] == 0
+    assert "oomScoreAdj" not in _built(host=replace(_HOST, lowers_oom_score=False))["process"]
+
+
+def test_the_same_request_gives_the_same_bytes() -> None:
+    request = SpecRequest(
+        _CONTAINER, run_id(_CONTAINER, 1), Spec(image="busybox"), _IMAGE, "/m/x.1", {}, _HOST
+    )
+    assert runtime_spec.build(request) == runtime_spec.build(request)
