@@ -139,7 +139,7 @@ Listen = Annotated[str, AfterValidator(_listen)]
 
 
 class Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     root: Directory = Path("/var/lib/moorage")
     state: Directory = Path("/run/moorage")
@@ -273,7 +273,8 @@ def _refusal(error: ValidationError, given: Mapping[str, object], origins: dict[
     cause = first.get("ctx", {}).get("error")
     why = str(cause) if isinstance(cause, ValueError) else _lowered(first["msg"])
     name = str(first["loc"][0])
-    return f"cannot use {name} = {given.get(name)!r} ({origins.get(name, 'default')}): {why}"
+    value = given.get(name, first["input"])
+    return f"cannot use {name} = {str(value)!r} ({origins.get(name, 'default')}): {why}"
 
 
 def _lowered(text: str) -> str:

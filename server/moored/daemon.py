@@ -21,8 +21,8 @@ from grpc_health.v1.health import aio as health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 from loguru import logger
-from moorage.v1 import container_service_pb2, image_service_pb2
 
+from moorage.v1 import container_service_pb2, image_service_pb2
 from moored import __version__, errors, premises
 from moored.api.container_service import ContainerServicer
 from moored.api.image_service import ImageServicer
@@ -31,6 +31,7 @@ from moored.api.pictures import Pictures
 from moored.api.server_info import RuntimeFound, ServerInfo
 from moored.api.serving import Desk, Draining
 from moored.clock import SystemClock
+from moored.containerd import runtimes as runtime_probes
 from moored.containerd.bundles import Bundles
 from moored.containerd.connection import Connection
 from moored.containerd.containers import Containers
@@ -159,10 +160,31 @@ class _Daemon:
         self._stack.push_async_callback(ledger.close)
         known, revision = await ledger.load()
         registry = Registry(ledger, now=self._clock.now, known=known, revision=revision)
-        adapters = await self._adapt(located)
+        adapters = self._adapt(located)
         await self._serve(registry, adapters, runtimes, found, located, rebooted=ledger.rebooted)
 
-    async def _adapt(self, located: Located) -> _Adapters:
+    async def _probe(self, runtimes: Mapping[str, Runtime]) -> list[RuntimeFound]:
+        """Try each runtime, the default first; one that is missing or broken is shown as such."""
+        default = self._settings.runtime
+        names = sorted(runtimes, key=lambda name: (name != default, name))
+        found = await asyncio.gather(*(self._try(runtimes[name]) for name in names))
+        if fault := found[0].fault:
+            raise errors.SetupRefused(
+                f"cannot use runtime {default!r}: {fault}; choose another with --runtime"
+            )
+        for other in found[1:]:
+            if other.fault:
+                logger.info("runtime {} does not work here: {}", other.name, other.fault)
+        return found
+
+    async def _try(self, runtime: Runtime) -> RuntimeFound:
+        fault, version = await asyncio.gather(
+            runtime_probes.probe(runtime, scratch=self._settings.state),
+            runtime_probes.version(runtime),
+        )
+        return RuntimeFound(runtime.name, version, fault)
+
+    def _adapt(self, located: Located) -> _Adapters:
         settings = self._settings
         connection = Connection(located.address, namespace=settings.instance)
         self._stack.push_async_callback(connection.close)
@@ -174,7 +196,7 @@ class _Daemon:
             layers=layers,
             images=Images(connection, layers, leases, spool=settings.root),
             events=Events(connection),
-            bundles=await Bundles.find(connection),
+            bundles=Bundles(located.places, namespace=settings.instance),
             generated=GeneratedFiles(settings.state),
             output=Output(settings.root),
         )
@@ -404,7 +426,7 @@ class _Daemon:
             logger.opt(exception=error).critical("keeper {} failed", task.get_name())
             self._stopping.set()
 
-    async def _tell_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+    async def _tell_health(self, status: int) -> None:
         for name in ("", *(service.full_name for service in _SERVICES)):
             await self._health.set(name, status)
 

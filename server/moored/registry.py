@@ -23,6 +23,7 @@ from moored.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+
     from moored.model.events import Event
     from moored.model.timeline import Stage, Timeline
 

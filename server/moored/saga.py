@@ -179,7 +179,8 @@ class Saga:
 
     def timeline(self, run: int, *, trace_id: str = "") -> Timeline:
         took = timedelta(seconds=self._clock.seconds() - self._began)
-        return Timeline(run, self._began_at, took, tuple(self._steps), trace_id)
+        steps = sorted(self._steps, key=lambda step: step.offset)
+        return Timeline(run, self._began_at, took, tuple(steps), trace_id)
 
     def _show(self) -> None:
         if self._claim is not None:

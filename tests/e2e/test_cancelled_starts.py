@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import grpc.aio
 import pytest
-from moorage.v1 import container_service_pb2
 
+from moorage.v1 import container_service_pb2
 from tests.real.agreement import assert_agreement, ledger_resources, settled_container
 from tests.real.specs import sleeper
 from tests.real.wire import CALL_WITHIN, Wire
@@ -27,9 +27,7 @@ LATEST = 0.25
 SEED = 20
 
 
-@pytest.mark.parametrize(
-    "number", [30, pytest.param(200, marks=pytest.mark.soak)]
-)
+@pytest.mark.parametrize("number", [30, pytest.param(200, marks=pytest.mark.soak)])
 async def test_a_start_cancelled_at_a_random_moment_ends_as_a_container_or_as_none(
     site: Site, own_moored: Moored, own_wire: Wire, number: int
 ) -> None:

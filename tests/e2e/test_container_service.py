@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from moorage.v1 import container_pb2, container_service_pb2
 
+from moorage.v1 import container_pb2, container_service_pb2
 from tests.outside import containerd as seen
 from tests.outside import processes
 from tests.real.deadlines import eventually
@@ -95,7 +95,7 @@ async def test_the_process_gets_what_the_spec_says(wire: Wire) -> None:
         'echo "$GREETING|$(pwd)|$(id -u):$(id -g)|$(hostname)|$0|$1"',
         args=["zeroth", "first"],
         env=["GREETING=hello there"],
-        working_dir="/tmp",  # noqa: S108
+        working_dir="/tmp",
         user="1000:1001",
         hostname="berth",
     )
@@ -178,7 +178,7 @@ async def test_stop_lets_the_process_end_by_itself(wire: Wire) -> None:
 async def test_stop_kills_whoever_does_not_listen(wire: Wire) -> None:
     async with wire.running(shell(DEAF)) as container:
         await wire.until_printed(container.id, "ready")
-        exit_ = (await wire.stop(container.id, timeout=0.2)).container.status.exit
+        exit_ = (await wire.stop(container.id, grace=0.2)).container.status.exit
         assert (exit_.code, exit_.origin, exit_.signal) == (
             137,
             container_pb2.EXIT_ORIGIN_SIGNAL,
@@ -264,9 +264,7 @@ async def test_cleanup_of_a_container_that_never_ran_is_legal(wire: Wire) -> Non
     assert (await refused(wire.inspect(container.id))).reason == "CONTAINER_NOT_FOUND"
 
 
-async def test_server_info_tells_what_is_there(
-    moored: Moored, site: Site, wire: Wire
-) -> None:
+async def test_server_info_tells_what_is_there(moored: Moored, site: Site, wire: Wire) -> None:
     info = await wire.server()
     assert info.instance == moored.instance
     assert info.containerd.address.removeprefix("unix://") == site.containerd.address.socket

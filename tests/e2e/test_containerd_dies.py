@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import grpc
 import grpc.aio
 import pytest
-from moorage.v1 import container_pb2
 
+from moorage.v1 import container_pb2
 from tests.outside import processes
 from tests.real.agreement import assert_agreement, ledger_resources, settled_container
 from tests.real.specs import OBEYS, shell, sleeper
@@ -144,9 +144,7 @@ async def _start(wire: Wire, spec: container_pb2.ContainerSpec) -> str:
     return ""
 
 
-async def _assert_whole(
-    site: Site, moored: Moored, wire: Wire, name: str, failed: str
-) -> None:
+async def _assert_whole(site: Site, moored: Moored, wire: Wire, name: str, failed: str) -> None:
     container = await settled_container(wire, name)
     assert failed in ALLOWED | {""}
     if container is None:

@@ -107,9 +107,7 @@ def test_create_list_and_start_by_name(grpcurl: Grpcurl) -> None:
     assert again["alreadyRunning"]
 
 
-def test_stop_takes_its_time_from_the_call(
-    grpcurl: Grpcurl, running: dict[str, Any]
-) -> None:
+def test_stop_takes_its_time_from_the_call(grpcurl: Grpcurl, running: dict[str, Any]) -> None:
     request = {"container": running["id"], "timeout": "0s"}
     stopped = grpcurl.call(f"{SERVICE}/Stop", request).answer["container"]
     assert stopped["status"]["exit"] == {

@@ -6,16 +6,16 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from moorage.v1 import container_pb2
 
+from moorage.v1 import container_pb2
 from tests.outside import processes
 from tests.real.agreement import ledger_resources
 from tests.real.specs import shell, sleeper
-from tests.real.wire import Wire
 
 if TYPE_CHECKING:
     from tests.real.moored import Moored
     from tests.real.site import Site
+    from tests.real.wire import Wire
 
 pytestmark = pytest.mark.real
 
@@ -24,9 +24,7 @@ MOST_GROWTH = 8 * 1024
 """Kilobytes for 200 containers: less than a page of output or record kept of each."""
 
 
-@pytest.mark.parametrize(
-    "number", [24, pytest.param(200, marks=pytest.mark.soak)]
-)
+@pytest.mark.parametrize("number", [24, pytest.param(200, marks=pytest.mark.soak)])
 async def test_containers_started_and_cleaned_up_eight_at_a_time_leave_nothing(
     site: Site, own_moored: Moored, own_wire: Wire, number: int
 ) -> None:

@@ -54,7 +54,6 @@ def test_a_container_that_somebody_started_shows_in_every_kind_it_touches(
     assert own_site.changes_since(before) == []
 
 
-
 def test_what_lies_about_without_a_container_shows_too(own_site: Site) -> None:
     instance = own_site.moored().instance
     before = own_site.look()

@@ -10,8 +10,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from moorage.v1 import container_pb2
 
+from moorage.v1 import container_pb2
 from tests.real.specs import sleeper
 from tests.real.wire import Wire
 

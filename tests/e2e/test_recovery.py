@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import grpc
 import grpc.aio
 import pytest
-from moorage.v1 import container_pb2, container_service_pb2
 
+from moorage.v1 import container_pb2, container_service_pb2
 from tests.outside import processes
 from tests.real.agreement import assert_agreement, ledger_resources, settled_container
 from tests.real.specs import OBEYS, shell, sleeper
@@ -154,9 +154,7 @@ async def test_killed_in_mid_cleanup_it_goes_on_with_it(
     assert ledger_resources(own_moored) == set()
 
 
-async def test_killed_in_mid_stop_it_goes_on_with_it(
-    own_moored: Moored, own_wire: Wire
-) -> None:
+async def test_killed_in_mid_stop_it_goes_on_with_it(own_moored: Moored, own_wire: Wire) -> None:
     script = "trap 'echo asked' TERM; echo ready; while :; do sleep 100000 & wait $!; done"
     async with own_wire.running(shell(script, stop_timeout=duration(2))) as container:
         await own_wire.until_printed(container.id, "ready")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from moorage.v1 import container_pb2, image_service_pb2
 
+from moorage.v1 import container_pb2, image_service_pb2
 from tests.outside import containerd as seen
 from tests.outside import processes
 from tests.real.specs import shell, sleeper
@@ -21,9 +21,7 @@ pytestmark = pytest.mark.real
 RUNNING = container_pb2.CONTAINER_STATE_RUNNING
 
 
-async def test_each_has_its_own_names_containers_and_images(
-    wire: Wire, own_wire: Wire
-) -> None:
+async def test_each_has_its_own_names_containers_and_images(wire: Wire, own_wire: Wire) -> None:
     async with wire.running(sleeper(name="same")) as ours:
         async with own_wire.running(sleeper(name="same")) as theirs:
             assert ours.id != theirs.id
@@ -34,9 +32,7 @@ async def test_each_has_its_own_names_containers_and_images(
         assert processes.is_alive(ours.status.pid)
 
 
-async def test_an_image_removed_from_one_stays_in_the_other(
-    wire: Wire, own_wire: Wire
-) -> None:
+async def test_an_image_removed_from_one_stays_in_the_other(wire: Wire, own_wire: Wire) -> None:
     request = image_service_pb2.RemoveRequest(image="busybox")
     await own_wire.images.Remove(request, timeout=CALL_WITHIN)
     assert (await refused(own_wire.create(sleeper()))).reason == "IMAGE_NOT_FOUND"

@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 import grpc
 import grpc.aio
+from google.protobuf.message import Message
 
 from tests.fakes.refusals import Context, Refused, lost
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from google.protobuf.message import Message
 
 Loss: TypeAlias = Literal["request", "reply", "middle", "cleanup"]
 
 ALWAYS: Final = 1_000_000
 REACHED_WITHIN: Final = 10.0
 _HALVED: Final = "Tasks.Create"
+_INNER: Final = ("middle", "cleanup")
 _NOUNS: Final = {"Content": "blob", "Diff": "layer", "Introspection": "plugins"}
 
 
@@ -74,19 +75,17 @@ class Fault:
     after: bool = False
     """A hold that comes once the deed is done."""
 
-    async def before(self) -> None:
+    async def before(self) -> Refused | None:
+        """Stand where a hold says so, and return why the deed is not to be done."""
         if self.hold is not None and not self.after:
             await self.hold.stand()
-        if self.losing == "request":
-            raise lost()
-        if self.refusal is not None:
-            raise self.refusal
+        return lost() if self.losing == "request" else self.refusal
 
-    async def afterwards(self) -> None:
+    async def afterwards(self) -> Refused | None:
+        """The same once it is done: return why nobody is to hear of it."""
         if self.hold is not None and self.after:
             await self.hold.stand()
-        if self.losing == "reply":
-            raise lost()
+        return lost() if self.losing == "reply" else None
 
 
 @dataclass
@@ -104,7 +103,7 @@ class Faults:
         "middle" is containerd killed in mid-create: it knows of the shim when it is back, and
         the shim knows no task. "cleanup" is a bundle that containerd itself has forgotten.
         """
-        if what in ("middle", "cleanup") and call != _HALVED:
+        if what in _INNER and call != _HALVED:
             raise ValueError(f"cannot lose the {what} of {call}: only {_HALVED} has one")
         self._script.append(Fault(call, times, losing=what))
 
@@ -129,7 +128,7 @@ class Faults:
     def halved(self, call: str) -> Loss | None:
         """Return how this call breaks off in its middle, if it was to."""
         for fault in self._matching(call):
-            if fault.losing in ("middle", "cleanup"):
+            if fault.losing in _INNER:
                 fault.left -= 1
                 self.tell(f"!{_noun(call)}")
                 return fault.losing
@@ -141,24 +140,29 @@ class Faults:
         taken = [fault for fault in self._matching(call) if fault.losing not in _INNER]
         for fault in taken:
             fault.left -= 1
-            self.tell(f"!{_noun(call)} {key}".rstrip())
+        refusal: Refused | None = None
         try:
             for fault in taken:
-                await fault.before()
+                self._strike(await fault.before(), call, key)
             try:
                 yield
-            finally:
-                for fault in taken:
-                    await fault.afterwards()
-            self.served()
-        except Refused as refusal:
+            except Refused as refused:
+                refusal = refused
+            for fault in taken:
+                self._strike(await fault.afterwards(), call, key)
+        except Refused as struck:
+            refusal = struck
+        self.served()
+        if refusal is not None:
             await context.abort(refusal.code, refusal.details)
+
+    def _strike(self, refusal: Refused | None, call: str, key: str) -> None:
+        if refusal is not None:
+            self.tell(f"!{_noun(call)} {key}".rstrip())
+            raise refusal
 
     def _matching(self, call: str) -> Iterator[Fault]:
         return (f for f in self._script if f.left > 0 and fnmatchcase(call, f.call))
-
-
-_INNER: Final = ("middle", "cleanup")
 
 
 def _noun(call: str) -> str:
@@ -170,15 +174,15 @@ def _noun(call: str) -> str:
 def _key(request: Message) -> str:
     """Return what a request is about, whichever field says so."""
     for inner in ("container", "image"):
-        if isinstance(found := getattr(request, inner, None), type(request).__mro__[-2]):
-            return _key(found)  # a record to be created
+        if isinstance(record := getattr(request, inner, None), Message):
+            return _key(record)
     for name in ("container_id", "key", "id", "name", "digest", "topic"):
         if isinstance(value := getattr(request, name, None), str) and value:
             return value
     return ""
 
 
-class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # untyped in its stubs
+class Interceptor(grpc.aio.ServerInterceptor):
     """Every call passes here, whatever its shape."""
 
     def __init__(self, faults: Faults) -> None:

@@ -15,6 +15,7 @@ _QUIET: Final = frozenset(
         "root/ledger.db-wal",
         "root/ledger.db-shm",
         "root/lock",
+        "root/containerd-address",
         "state/moored.sock",
         "state/lock",
     }

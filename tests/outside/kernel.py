@@ -30,6 +30,12 @@ def cgroups(instances: Iterable[str]) -> frozenset[str]:
     return frozenset(str(path) for path in _cgroup_directories(instances))
 
 
+def instance_cgroups(instances: Iterable[str]) -> frozenset[str]:
+    """What holds the cgroups of an instance's runs: without any, its moored takes it along."""
+    places = [hierarchy / instance for hierarchy in hierarchies() for instance in instances]
+    return frozenset(str(place) for place in places if place.exists())
+
+
 def grouped_processes(instances: Iterable[str]) -> dict[int, str]:
     """Return the processes in cgroups of runs, each with where it is."""
     return {
@@ -61,7 +67,9 @@ def unix_sockets(directory: Path) -> frozenset[str]:
     """Sockets that somebody listens on below ``directory``."""
     rows = (line.split(maxsplit=7) for line in _UNIX_SOCKETS.read_text().splitlines()[1:])
     return frozenset(
-        row[7] for row in rows if len(row) == 8 and row[3] == _LISTENING
+        row[7]
+        for row in rows
+        if len(row) == 8 and row[3] == _LISTENING
         if _is_below(row[7], directory)
     )
 

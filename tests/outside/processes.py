@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import select
@@ -119,5 +120,5 @@ def _target(link: Path) -> str:
 
 
 def _after(words: list[str], flag: str) -> str:
-    following = dict(zip(words, words[1:], strict=False))
+    following = dict(itertools.pairwise(words))
     return following.get(flag, "")

@@ -28,6 +28,8 @@ class Place:
     directory: Path
     """Everything that was started for the tests has its files below this."""
     instances: frozenset[str]
+    ended: frozenset[str] = frozenset()
+    """Instances whose moored has ended, with all of its containers."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def look(place: Place) -> World:
         shims=processes.shims(address.socket, instances),
         shim_sockets=containerd.shim_sockets(address),
         processes=frozenset(grouped.values()),
-        cgroups=kernel.cgroups(instances),
+        cgroups=kernel.cgroups(instances) | kernel.instance_cgroups(place.ended),
         mounts=kernel.mounts(place.directory),
         net_namespaces=processes.net_namespaces(ours) | kernel.named_net_namespaces(instances),
         links=kernel.links(instances),

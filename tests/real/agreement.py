@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
-from moorage.v1 import container_pb2
 
+from moorage.v1 import container_pb2
 from tests.outside import containerd as seen
 from tests.outside import kernel, processes
 from tests.real.deadlines import eventually
 
 if TYPE_CHECKING:
     from moorage.v1.container_pb2 import Container
-
     from tests.real.containerd import Containerd
     from tests.real.moored import Moored
     from tests.real.wire import Wire

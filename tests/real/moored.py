@@ -13,9 +13,9 @@ import time
 from typing import TYPE_CHECKING, Final
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from moorage.v1 import image_service_pb2, image_service_pb2_grpc
+from grpc_health.v1 import health_pb2
 
+from moorage.v1 import image_service_pb2, image_service_pb2_grpc
 from tests.outside import processes
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Moored:
         """Import ``archive`` through the wire."""
         with _channel(self.address) as channel:
             images = image_service_pb2_grpc.ImageServiceStub(channel)
-            images.Import(_parts(archive, name), timeout=_IMPORT_WITHIN)
+            images.Import(import_parts(archive, name), timeout=_IMPORT_WITHIN)
 
     def resident_kilobytes(self) -> int:
         return processes.resident_kilobytes(self.pid)
@@ -163,10 +163,16 @@ class Moored:
 
     def _serves(self) -> bool:
         with _channel(self.address) as channel:
-            health = health_pb2_grpc.HealthStub(channel)
+            check: grpc.UnaryUnaryMultiCallable[
+                health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse
+            ] = channel.unary_unary(
+                "/grpc.health.v1.Health/Check",
+                request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+                response_deserializer=health_pb2.HealthCheckResponse.FromString,
+            )
             request = health_pb2.HealthCheckRequest()
             try:
-                answer = health.Check(request, timeout=_ASK_FOR, wait_for_ready=True)
+                answer = check(request, timeout=_ASK_FOR, wait_for_ready=True)
             except grpc.RpcError:
                 return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
@@ -176,7 +182,8 @@ def _channel(address: str) -> grpc.Channel:
     return grpc.insecure_channel(address.replace("unix://", "unix:"), options=_CHANNEL_OPTIONS)
 
 
-def _parts(archive: Path, name: str) -> Iterator[image_service_pb2.ImportRequest]:
+def import_parts(archive: Path, name: str) -> Iterator[image_service_pb2.ImportRequest]:
+    """Yield an archive as the messages of an Import."""
     if name:
         options = image_service_pb2.ImportOptions(name=name)
         yield image_service_pb2.ImportRequest(options=options)

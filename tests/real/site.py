@@ -39,7 +39,7 @@ def build_archive(path: Path, *options: str) -> Path:
 
 class Site:
     def __init__(self, archive: Path) -> None:
-        self.directory: Final = Path(tempfile.mkdtemp(prefix="mg.", dir="/tmp"))  # noqa: S108
+        self.directory: Final = Path(tempfile.mkdtemp(prefix="mg.", dir="/tmp"))
         place = self.directory / "c"
         place.mkdir()
         self.containerd: Final = Containerd(place)
@@ -82,10 +82,11 @@ class Site:
     def place(self, *, ever: bool = False) -> Place:
         """Return where to look: at whoever runs, or at whoever there ever was."""
         words = ("namespaces", "ls", "--quiet")
-        known = set(seen.ctr(self.containerd.address, "default", *words).split())
-        names = known | {daemon.instance for daemon in self.daemons}
-        gone = set[str]() if ever else self._retired
-        return Place(self.containerd.address, self.directory, frozenset(names - gone))
+        known = frozenset(seen.ctr(self.containerd.address, "default", *words).split())
+        own = frozenset(daemon.instance for daemon in self.daemons)
+        if ever:
+            return Place(self.containerd.address, self.directory, known | own, ended=own)
+        return Place(self.containerd.address, self.directory, (known | own) - self._retired)
 
     def look(self) -> World:
         return look(self.place())

@@ -14,8 +14,9 @@ import grpc
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
+
 from moorage.v1 import (
     container_pb2,
     container_service_pb2,
@@ -98,11 +99,11 @@ class Wire:
                 return found
 
     async def stop(
-        self, container: str, *, signal: str = "", timeout: float | None = None
+        self, container: str, *, signal: str = "", grace: float | None = None
     ) -> container_service_pb2.StopResponse:
         request = container_service_pb2.StopRequest(container=container, signal=signal)
-        if timeout is not None:
-            request.timeout.CopyFrom(duration(timeout))
+        if grace is not None:
+            request.timeout.CopyFrom(duration(grace))
         return await self.containers.Stop(request, timeout=CALL_WITHIN, wait_for_ready=True)
 
     async def wait(
@@ -203,8 +204,14 @@ class Wire:
 
     async def until_not_serving(self) -> None:
         """Return once the health service says that it is about to end."""
-        health = health_pb2_grpc.HealthStub(self.channel)
-        call = health.Watch(health_pb2.HealthCheckRequest(), timeout=CALL_WITHIN)
+        watch: grpc.aio.UnaryStreamMultiCallable[
+            health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse
+        ] = self.channel.unary_stream(
+            "/grpc.health.v1.Health/Watch",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        call = watch(health_pb2.HealthCheckRequest(), timeout=CALL_WITHIN)
         try:
             async for answer in call:
                 if answer.status == health_pb2.HealthCheckResponse.NOT_SERVING:

@@ -75,16 +75,18 @@ def cgroup() -> Iterator[str]:
 def inhabitant(cgroup: str) -> Iterator[int]:
     """A process in the cgroup below, in the one hierarchy that asks for nothing."""
     with subprocess.Popen(["sleep", "60"]) as child:
-        place = _place_for_processes(cgroup) / "below"
-        (place / "cgroup.procs").write_text(str(child.pid))
-        yield child.pid
-        child.kill()
+        try:
+            place = _place_for_processes(cgroup) / "below"
+            (place / "cgroup.procs").write_text(str(child.pid))
+            yield child.pid
+        finally:
+            child.kill()
 
 
 def _place_for_processes(cgroup: str) -> Path:
-    of = {c: h for h in cgroups.hierarchies() for c in h.controllers}
-    hierarchy = of.get("freezer") or of["pids"]
-    return Path(f"{hierarchy.root}{cgroup}")
+    found = cgroups.hierarchies()
+    freezing = [hierarchy for hierarchy in found if "freezer" in hierarchy.controllers]
+    return Path(f"{(freezing or found)[0].root}{cgroup}")
 
 
 @real

@@ -93,7 +93,7 @@ def test_clone3_is_answered_as_if_it_did_not_exist() -> None:
 def test_an_architecture_has_its_own_calls_and_relatives() -> None:
     assert "arch_prctl" in _allowed(_profile())
     assert "arch_prctl" not in _allowed(_profile(architecture="aarch64"))
-    assert _profile()["architectures"] == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]
+    assert _profile()["architectures"] == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]
 
 
 def test_an_unknown_architecture_gets_the_runtimes_own_and_the_same_list() -> None:

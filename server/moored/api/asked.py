@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.message import Message
     from google.protobuf.timestamp_pb2 import Timestamp
+
     from moorage.v1 import container_pb2
 
 _LONGEST: Final = 315_576_000_000

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from moorage.v1 import container_service_pb2 as wire
-
 from moored import errors
 from moored.api import asked, pictures
 from moored.errors import Violation

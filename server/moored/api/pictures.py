@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from moorage.v1 import container_pb2 as wire
 
+from moorage.v1 import container_pb2 as wire
 from moored.model import state as states
 from moored.model.exits import Origin
 from moored.model.intent import Action, Asker

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from moorage.v1 import container_service_pb2 as wire
-
 from moored import __version__
 from moored.api.pictures import time
 from moored.model import rules

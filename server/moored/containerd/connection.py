@@ -17,7 +17,7 @@ from opentelemetry.instrumentation.grpc import aio_client_interceptors, filters
 from moored import errors
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
 Request = TypeVar("Request", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
@@ -48,6 +48,9 @@ class Unmet(errors.RuntimeRefused):
     """containerd could, but not in this state."""
 
 
+_UNTRACED: Final = ("Wait", "Subscribe", "Publish")
+"""A Wait lasts as long as its container, a Subscribe as long as we do; a marker says nothing."""
+
 _REFUSALS: Final = {
     grpc.StatusCode.NOT_FOUND: Absent,
     grpc.StatusCode.ALREADY_EXISTS: Present,
@@ -68,9 +71,8 @@ class Connection:
         self.channel: Final = grpc.aio.insecure_channel(
             f"unix:{address}",
             options=_CHANNEL_OPTIONS,
-            # A Wait lasts as long as its container: no span for it.
             interceptors=aio_client_interceptors(  # type: ignore[no-untyped-call]  # no stubs
-                filter_=filters.negate(filters.method_name("Wait"))
+                filter_=filters.negate(filters.any_of(*map(filters.method_name, _UNTRACED)))
             ),
         )
 
@@ -106,7 +108,7 @@ class Connection:
         *,
         within: float | None = CALL_LIMIT,
         **facts: str,
-    ) -> AsyncIterator[Reply]:
+    ) -> AsyncGenerator[Reply, None]:
         """Yield the replies of a server stream; closing the iterator ends the call."""
         call = rpc(request, metadata=self._metadata, timeout=within, wait_for_ready=True)
         try:
@@ -125,7 +127,7 @@ class Connection:
         *,
         within: float | None = CALL_LIMIT,
         **facts: str,
-    ) -> AsyncIterator[Reply]:
+    ) -> AsyncGenerator[Reply, None]:
         """Yield the replies of a stream in both directions."""
         call = rpc(requests, metadata=self._metadata, timeout=within, wait_for_ready=True)
         try:

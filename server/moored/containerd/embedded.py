@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
-import signal
 import subprocess
 import threading
 from contextlib import suppress
@@ -18,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from moored import errors
-from moored.containerd import sockets
+from moored.containerd import endings, programs, sockets
 from moored.containerd.connection import Connection
+from moored.containerd.places import Places
 from moored.containerd.versions import server_version
 from moored.oci import processes
 from moored.uninterrupted import in_thread
@@ -28,10 +26,7 @@ if TYPE_CHECKING:
     from moored.oci.processes import ProcessIdentity
 
 START_LIMIT: Final = 30.0
-_TERM_LIMIT: Final = 10.0
-_KILL_LIMIT: Final = 5.0
 _LARGEST_LOG: Final = 16 * 1024 * 1024
-_SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _CONFIG: Final = """\
 # Written by moored at each start of this containerd. Changes are lost.
@@ -86,6 +81,7 @@ class Embedded:
         self.place: Final = state.absolute() / "containerd"
         self.state: Final = self.place / "state"
         """What it has of running tasks."""
+        self.places: Final = Places(self.root, self.state)
         self.address: Final = str(self.place / "containerd.sock")
         self._ttrpc = self.place / "ttrpc.sock"
         self._config = self.place / "containerd.toml"
@@ -117,7 +113,7 @@ class Embedded:
         """End it, and return whether it ran. Its containers go on."""
         process = self.process()
         if process is not None:
-            await _end(process)
+            await endings.end(process, "containerd")
         await in_thread(self._forget)
         return process is not None
 
@@ -175,7 +171,7 @@ class Embedded:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env={"PATH": _search_path(), "HOME": "/root"},
+                env=programs.environment(),
                 umask=0o022,
                 start_new_session=True,
             )
@@ -210,7 +206,7 @@ class Embedded:
 
 
 def _binary() -> str:
-    found = shutil.which("containerd", path=_search_path())
+    found = programs.find("containerd")
     if found is None:
         raise errors.SetupRefused(
             "cannot start containerd: there is none in the PATH;"
@@ -219,36 +215,6 @@ def _binary() -> str:
     return found
 
 
-def _search_path() -> str:
-    """Return where containerd finds its shim, and the shim its runtime, if that is asked for."""
-    own = os.environ.get("PATH", "")
-    return f"{own}:{_SYSTEM_PATH}" if own else _SYSTEM_PATH
-
-
 def _quoted(path: object) -> str:
     """Return ``path`` as it stands between quotes in TOML."""
     return json.dumps(str(path), ensure_ascii=False)[1:-1]
-
-
-async def _end(process: ProcessIdentity) -> None:
-    """Ask it to end; make it, when it does not."""
-    for number, limit in ((signal.SIGTERM, _TERM_LIMIT), (signal.SIGKILL, _KILL_LIMIT)):
-        _send(process, number)
-        if await processes.wait_gone(process, limit):
-            return
-    raise errors.RuntimeUnreachable(
-        f"cannot stop containerd: process {process.pid} lives on after SIGKILL"
-    )
-
-
-def _send(process: ProcessIdentity, number: signal.Signals) -> None:
-    try:
-        descriptor = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return
-    try:
-        # Asked again now that the descriptor cannot come to mean another process.
-        if processes.is_alive(process):
-            signal.pidfd_send_signal(descriptor, number)
-    finally:
-        os.close(descriptor)

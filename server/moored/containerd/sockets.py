@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -25,14 +26,24 @@ def check(path: str) -> None:
         )
 
 
+def listened_to(path: str) -> bool:
+    """Return whether anybody listens at ``path``. Does not wait for an answer."""
+    with closing(_socket()) as end:
+        # EAGAIN: more wait there than are let in.
+        return end.connect_ex(path) in (0, errno.EAGAIN)
+
+
 def listener(path: str) -> int:
-    """Return the pid of the process that listens at ``path``, or 0. Does not wait for it."""
-    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as end:
-        end.setblocking(False)
-        try:
-            end.connect(path)
-        except OSError:
+    """Return the pid of the process that listens at ``path``; 0: none, or none of ours to see."""
+    with closing(_socket()) as end:
+        if end.connect_ex(path) != 0:
             return 0
         packed = end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid: int = _CREDENTIALS.unpack(packed)[0]
     return pid
+
+
+def _socket() -> socket.socket:
+    end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    end.setblocking(False)
+    return end

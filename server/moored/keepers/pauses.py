@@ -6,23 +6,23 @@ containerd's events say when to look; Tasks.Get says what is true.
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from loguru import logger
 
 from moored import errors
+from moored.containerd.events import Following, PauseSeen, ResumeSeen
 from moored.containerd.values import Phase
 from moored.model.events import Paused, Resumed
-from moored.model.identity import parse_run_id
+from moored.model.identity import RunId, parse_run_id
 from moored.model.state import Frozen, Running, Stopping
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncIterator
 
+    from moored.containerd.events import Event
     from moored.containerd.values import Task
-    from moored.model.identity import RunId
     from moored.registry import Claim, Registry
     from moored.saga import Clock
 
@@ -30,10 +30,8 @@ _PAUSE: Final = 1.0
 """Seconds before the events are subscribed to again."""
 
 
-class Hints(Protocol):
-    def hints(self) -> AsyncGenerator[RunId | None, None]:
-        """Yield runs that were frozen or thawed; None: any may have been, look at all."""
-        ...
+class Events(Protocol):
+    def follow(self) -> AsyncIterator[Event]: ...
 
 
 class Tasks(Protocol):
@@ -45,25 +43,29 @@ class Tasks(Protocol):
 class Pauses:
     registry: Registry
     tasks: Tasks
-    events: Hints
+    events: Events
     clock: Clock
 
     async def run(self) -> None:
         """Observe until cancelled, whatever becomes of containerd."""
         while True:
             try:
-                async with aclosing(self.events.hints()) as hints:
-                    async for run in hints:
-                        await self._look(run)
+                async for event in self.events.follow():
+                    await self._look(event)
             except errors.MooredError as error:
                 logger.debug("events of containerd ended: {}", error)
             await asyncio.sleep(_PAUSE)
 
-    async def _look(self, run: RunId | None) -> None:
-        tasks = await self.tasks.list() if run is None else [await self.tasks.get(run)]
-        for task in tasks:
-            if task is not None:
-                await self._observe(task)
+    async def _look(self, event: Event) -> None:
+        match event:
+            case Following():
+                for task in await self.tasks.list():
+                    await self._observe(task)
+            case PauseSeen(run) | ResumeSeen(run) if parse_run_id(run):
+                if (found := await self.tasks.get(RunId(run))) is not None:
+                    await self._observe(replace(found, run=run))
+            case _:
+                return
 
     async def _observe(self, task: Task) -> None:
         named = parse_run_id(task.run)

@@ -7,7 +7,6 @@ ends when the run has ended and everything was delivered, or when the files are 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
@@ -77,7 +76,7 @@ class LogReader:
         self._bell = asyncio.Event()
         self._follow: Follow | None = None
         self._ending: asyncio.Task[None] | None = None
-        self._rung_at = 0.0
+        self._looked = 0.0
 
     async def __aenter__(self) -> Self:
         try:
@@ -117,17 +116,17 @@ class LogReader:
         await asyncio.sleep(0)  # there may be gigabytes to read: others have their turn
         if not await self._find_start(limit):
             return QUIET
-        listening = False
-        while True:
-            ended = self._ended()  # first: what was written before it ended is there then
-            if chunk := await self._take():
-                return chunk
+        while (chunk := await self._take()) is None:
+            await asyncio.sleep(self._looked + GATHERING - loop.time())
+            self._listen()
+            ended = self._ended()  # before the look: all that was written is seen then
+            if self._look():
+                continue
             if ended or all(source.over for source in self._sources):
                 return None
-            if listening and not await self._rung(limit):
+            if not await self._rung(limit):
                 return QUIET
-            self._listen()
-            listening = True
+        return chunk
 
     def _open(self) -> None:
         since, tail = self._selection.since, self._selection.tail
@@ -137,7 +136,6 @@ class LogReader:
                     self._output,
                     stream,
                     since=nanoseconds(since) if since else 0,
-                    follow=self._run is not None,
                 )
             )
         if tail == 0:
@@ -192,11 +190,19 @@ class LogReader:
         if self._follow is not None:
             self._follow.listen()
 
+    def _look(self) -> bool:
+        """See whether there is more."""
+        self._looked = asyncio.get_running_loop().time()
+        if self._run is None:
+            return False
+        grown = [source.look() for source in self._sources]
+        return any(grown)
+
     async def _rung(self, limit: float | None) -> bool:
         """Wait for the bell. False: it did not ring within the limit."""
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout_at(limit):
                 await self._bell.wait()
-                await asyncio.sleep(self._rung_at + GATHERING - asyncio.get_running_loop().time())
-        self._rung_at = asyncio.get_running_loop().time()
-        return self._bell.is_set()
+        except TimeoutError:
+            return False
+        return True

@@ -33,13 +33,12 @@ class Chunk:
 class Source:
     """The open file of one stream. Once it is removed, what is open is read to its end."""
 
-    def __init__(self, output: RunOutput, stream: Stream, *, since: int, follow: bool) -> None:
+    def __init__(self, output: RunOutput, stream: Stream, *, since: int) -> None:
         self.stream: Final = stream
         self.offset = 0
         self.over = False
-        """Whether there will never be more."""
+        """Whether there will never be more, of a file that is removed or was cut short."""
         self._since = since
-        self._follow = follow
         self._next: Segment | None = None
         self._latest = 0
         self._ahead, self._ahead_at = b"", 0
@@ -75,13 +74,13 @@ class Source:
         return Strand(self._fd, self.offset, self._size, segments, rank)
 
     def ahead(self) -> Segment | None:
-        """Return what comes next and was written at one time; None: nothing is there now."""
+        """Return what comes next and was written at one time. None: all that was seen is read."""
         if self._next is None or self._next.end <= self.offset:
             self._next = self._find_next()
         return self._next
 
     async def take(self) -> Chunk | None:
-        """Return the next of what is there. Being cut short takes nothing."""
+        """Return the next of what was seen. Being cut short takes nothing."""
         segment = self.ahead()
         if segment is None:
             return None
@@ -99,8 +98,13 @@ class Source:
         self.offset += len(data)
         return chunk
 
+    def look(self) -> bool:
+        """See how far the file goes now. True: further than it was read."""
+        self._size, self._modified = self._measure()
+        return self._size > self.offset
+
     def _find_next(self) -> Segment | None:
-        while not self.over and self._reach() > self.offset:
+        while not self.over and self._size > self.offset:
             record = self._records.cover(self.offset)
             end = min(record.size, self._size) if record else self._size
             self._latest = max(self._latest, record.time if record else self._modified)
@@ -109,18 +113,10 @@ class Source:
             self.offset = end
         return None
 
-    def _reach(self) -> int:
-        """Return how far the file goes: as far as it did at first, or does now to who follows."""
-        if self._follow and self._size <= self.offset:
-            self._size, self._modified = self._measure()
-            if self._size < self.offset:
-                self.over = True
-        return self._size
-
     def _measure(self) -> tuple[int, int]:
         found = os.fstat(self._fd)
-        if not found.st_nlink and found.st_size <= self.offset:
-            self.over = True
+        removed = found.st_nlink == 0
+        self.over = found.st_size < self.offset or (removed and found.st_size == self.offset)
         return found.st_size, found.st_mtime_ns
 
     async def _read(self) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
@@ -29,7 +30,7 @@ _PLAIN: Final = ("{time:YYYY-MM-DD HH:mm:ss.SSS} {level: <7} {message}", "\n{exc
 def configure(form: Literal["text", "json"], level: str, stream: TextIO | None = None) -> None:
     """Make ``stream`` (standard error if None) the only place that log lines go to."""
     out = stream or sys.stderr
-    coloured = form == "text" and out.isatty()
+    coloured = form == "text" and out.isatty() and not os.environ.get("NO_COLOR")
     options: dict[str, Any] = {"level": level.upper(), "backtrace": False, "diagnose": False}
     logger.remove()
     logger.configure(patcher=_add_trace)
@@ -56,12 +57,19 @@ class _Forward(logging.Handler):
     """Hands what the standard library's logging gets on to loguru."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        level: str | int = record.levelno
-        if record.levelname in logging.getLevelNamesMapping():
-            level = record.levelname
         about = logger.bind(logger=record.name).opt(exception=record.exc_info)
-        # As an argument: the text may hold braces.
-        about.log(level, "{}", record.getMessage())
+        try:
+            # As an argument: the text may hold braces.
+            about.log(_level(record), "{}", record.getMessage())
+        except (TypeError, ValueError):  # arguments that do not fit their message
+            self.handleError(record)
+
+
+def _level(record: logging.LogRecord) -> str | int:
+    try:
+        return logger.level(record.levelname).name
+    except ValueError:
+        return record.levelno
 
 
 def _add_trace(record: Record) -> None:

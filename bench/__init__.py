@@ -1,0 +1,1 @@
+"""Figures: how long what callers wait for takes."""

@@ -1,0 +1,106 @@
+"""Which containerd to use: the system's, one of our own, or the one that was named.
+
+Law: a root stays with the containerd that it began with. What another one holds would look
+lost; so ``auto`` refuses to start rather than to move on by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from moored import errors
+from moored.containerd import places, sockets, versions
+from moored.containerd.connection import Connection
+from moored.containerd.embedded import START_LIMIT, Embedded
+from moored.uninterrupted import in_thread
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from moored.containerd.places import Places
+
+SYSTEM_ADDRESS: Final = "/run/containerd/containerd.sock"
+_ANSWER_LIMIT: Final = 10.0
+_CHOICE: Final = "containerd-address"
+
+
+@dataclass(frozen=True)
+class Located:
+    address: str
+    """A path of a unix socket."""
+    embedded: bool
+    version: str
+    places: Places
+
+
+async def locate(setting: str, root: Path, state: Path, *, system: str = SYSTEM_ADDRESS) -> Located:
+    """Return the containerd that ``setting`` means: auto, embedded, or an address.
+
+    Raises SetupRefused for one that does not answer, or that we cannot talk to.
+    """
+    own = Embedded(root, state)
+    choice = root / _CHOICE
+    address = await in_thread(lambda: _address(setting, own, choice, system))
+    if address == own.address:
+        await own.start(START_LIMIT)
+    connection = Connection(address, namespace="moorage")
+    try:
+        version = await _version(connection)
+        versions.check(version)
+        embedded = address == own.address
+        found = own.places if embedded else await places.find(connection)
+    finally:
+        await connection.close()
+    await in_thread(lambda: _note(choice, address))
+    return Located(address, embedded, version, found)
+
+
+def _address(setting: str, own: Embedded, choice: Path, system: str) -> str:
+    match setting:
+        case "embedded":
+            return own.address
+        case "auto":
+            return _before(choice) or (system if sockets.listened_to(system) else own.address)
+        case _:
+            return _path(setting)
+
+
+def _path(setting: str) -> str:
+    path = setting.removeprefix("unix://")
+    if not path.startswith("/"):
+        raise errors.SetupRefused(
+            f"cannot use containerd {setting!r}: it must be auto, embedded,"
+            " or the absolute path of a socket"
+        )
+    sockets.check(path)
+    return path
+
+
+async def _version(connection: Connection) -> str:
+    try:
+        return await versions.server_version(connection, within=_ANSWER_LIMIT)
+    except errors.RuntimeUnreachable as error:
+        raise errors.SetupRefused(
+            f"cannot use containerd at {connection.address}: it has not answered in"
+            f" {_ANSWER_LIMIT:g} s; start it, or choose another one"
+        ) from error
+    except errors.RuntimeRefused as error:
+        raise errors.SetupRefused(
+            f"cannot use containerd at {connection.address}: {error}"
+        ) from error
+
+
+def _before(choice: Path) -> str:
+    """Return the address that was used with this root before, or ""."""
+    try:
+        return choice.read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _note(choice: Path, address: str) -> None:
+    choice.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    fresh = choice.with_name(f"{choice.name}.new")
+    fresh.write_text(f"{address}\n")
+    fresh.replace(choice)

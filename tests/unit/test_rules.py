@@ -1,0 +1,91 @@
+"""The rules of a spec: each violation names its field, and a good spec has none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from moored.model.identity import is_id, is_name, parse_run_id, run_id
+from moored.model.rules import is_numeric_user, violations
+from moored.model.spec import Spec
+
+GOOD = Spec(
+    image="busybox",
+    name="web-1",
+    command=("sh",),
+    args=("-c", ""),
+    env=("A=1", "B="),
+    working_dir="/srv",
+    user="1000:1000",
+    labels={"team": "a"},
+    hostname="web.example",
+    stop_timeout=timedelta(seconds=3),
+)
+
+BAD: list[tuple[str, dict[str, Any]]] = [
+    ("image", {"image": ""}),
+    ("name", {"name": "a" * 32}),
+    ("name", {"name": "-web"}),
+    ("name", {"name": "a/b"}),
+    ("name", {"name": "ü"}),
+    ("name", {"name": "a" * 129}),
+    ("name", {"name": "a\n"}),
+    ("command[0]", {"command": ("",)}),
+    ("command[1]", {"command": ("sh", "a\0b")}),
+    ("args[0]", {"args": ("x" * 131072,)}),
+    ("args", {"args": ("x" * 100_000,) * 11}),
+    ("env[0]", {"env": ("A",)}),
+    ("env[0]", {"env": ("=x",)}),
+    ("env[1]", {"env": ("A=1", "A=2")}),
+    ("env[0]", {"env": ("A=\0",)}),
+    ("working_dir", {"working_dir": "srv"}),
+    ("working_dir", {"working_dir": "/a/../b"}),
+    ("working_dir", {"working_dir": "/" + "a" * 5000}),
+    ("user", {"user": "root"}),
+    ("user", {"user": "1:"}),
+    ("user", {"user": "-1"}),
+    ("user", {"user": "4294967295"}),
+    ("user", {"user": "١"}),
+    ("labels['moorage.x']", {"labels": {"moorage.x": ""}}),
+    ("labels['']", {"labels": {"": "x"}}),
+    ("labels['k']", {"labels": {"k": "v" * 5000}}),
+    ("labels", {"labels": {f"k{n}": "" for n in range(257)}}),
+    ("hostname", {"hostname": "a_b"}),
+    ("hostname", {"hostname": "a" * 64}),
+    ("hostname", {"hostname": "h", "network": "host"}),
+    ("stop_timeout", {"stop_timeout": timedelta(days=2)}),
+]
+
+
+def test_a_good_spec_has_no_violation() -> None:
+    assert violations(GOOD) == []
+
+
+@pytest.mark.parametrize(("field", "change"), BAD, ids=[f"{f}-{n}" for n, (f, _) in enumerate(BAD)])
+def test_each_bad_value_is_named_by_its_field(field: str, change: dict[str, Any]) -> None:
+    assert [violation.field for violation in violations(replace(GOOD, **change))] == [field]
+
+
+@given(st.text())
+def test_a_name_is_safe_in_a_path_and_is_no_id(text: str) -> None:
+    if is_name(text):
+        assert "/" not in text
+        assert text not in (".", "..")
+        assert not is_id(text)
+
+
+@given(st.text(alphabet="0123456789:", max_size=24))
+def test_a_numeric_user_fits_the_kernel(text: str) -> None:
+    if is_numeric_user(text):
+        assert all(int(number) < 2**32 - 1 for number in text.split(":"))
+
+
+@given(st.text(alphabet="0123456789abcdef", min_size=32, max_size=32), st.integers(1, 10**9))
+def test_the_name_of_a_run_says_whose_it_is(container: Any, run: int) -> None:
+    name = run_id(container, run)
+    assert parse_run_id(name) == (container, run)
+    assert len(name) <= 76
