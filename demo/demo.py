@@ -10,53 +10,194 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import grpc
-import moorage
 from moorage.v1 import container_pb2, container_service_pb2
 
 from demo import busybox_image, left
-from tests.outside import containerd as outside
 from tests.outside import processes
-from tests.outside.world import Place, difference, look, settled
+from tests.outside.containerd import Address
+from tests.outside.world import Place, look, settled
 from tests.real.moored import Moored
+from tests.real.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from moorage.v1.container_pb2 import Container
+    from google.protobuf.duration_pb2 import Duration
 
-_ANSWER_WITHIN: Final = 30.0
-_STOP_WITHIN: Final = 30.0
+_ROW: Final = "{:>20} {:>10} {:>10}  {}"
 _SETTLE_WITHIN: Final = 10.0
+"""Shims end after their last answer, and nobody says when."""
+_STOP_WITHIN: Final = 30.0
 _SCRIPT: Final = """\
-echo "hello from $(hostname), as process $$"
-for line in one two three; do sleep 0.1; echo "line $line"; done
-echo "this goes to stderr" >&2
+echo "hello from $(hostname), uid $(id -u), process $$"
+for word in one two three; do sleep 0.1; echo "$word"; done
+echo "and this is stderr" >&2
 exit 7
 """
-_BEGAN: Final = time.monotonic()
 
 
-class Left(Exception):
-    """Something is still there that should be gone."""
+class StillThereError(Exception):
+    """Something is left that should be gone."""
+
+
+def main() -> None:
+    scratch = Path(tempfile.mkdtemp(prefix="moorage.", dir="/tmp"))
+    instance = f"demo-{secrets.token_hex(3)}"
+    began = time.monotonic()
+    try:
+        _demonstrate(scratch, instance)
+    except (Exception, KeyboardInterrupt) as error:
+        _end_all(scratch, instance)
+        sys.exit(f"\nthe demo failed, and was cleaned up after: {error!r}")
+    print(f"\nAll of it took {time.monotonic() - began:.1f} s.")
+
+
+def _demonstrate(scratch: Path, instance: str) -> None:
+    archive = scratch / "busybox.tar"
+    with _stage("Build an image of Debian's busybox"):
+        busybox_image.build(archive)
+        _say(f"{busybox_image.NAME}, {archive.stat().st_size / 1e6:.1f} MB")
+    moored = Moored(scratch / instance, containerd="embedded", instance=instance)
+    try:
+        with _stage("Start moored, on a containerd of its own"):
+            moored.start()
+            _say(f"it serves at {moored.address}")
+        namespaces = asyncio.run(_one_container(moored, archive))
+        with _stage("Stop moored by SIGTERM, and its containerd"):
+            moored.stop()
+            _say("moored ended with exit code 0")
+            _say(_stop_containerd(moored))
+    except BaseException:
+        print(moored.tail(), file=sys.stderr)
+        raise
+    with _stage("Look at the machine from outside"):
+        _prove(scratch, instance, namespaces)
+
+
+async def _one_container(moored: Moored, archive: Path) -> frozenset[str]:
+    """Tell one container's story; return the network namespaces that it was seen in."""
+    place = _place(moored)
+    async with Wire(moored.address) as client:
+        with _stage("Import the image"):
+            moored.import_image(archive)
+        before = look(place)
+        with _stage("Start a container from a spec, in one call"):
+            spec = container_pb2.ContainerSpec(
+                name="hello", image="busybox", command=["sh", "-c", _SCRIPT]
+            )
+            container = await client.run(spec)
+            namespaces = processes.net_namespaces([container.status.pid])
+            _say(f"{container.id} runs as process {container.status.pid}")
+        with _stage("Follow its output until it has ended"):
+            await _print_output(client, "hello")
+        with _stage("Inspect it"):
+            _print_status(await client.inspect("hello"))
+        with _stage("Clean it up, with its name and record"):
+            for row in (await client.cleanup("hello", remove=True)).resources:
+                outcome = container_service_pb2.ReleaseOutcome.Name(row.outcome)
+                _say(f"{row.kind:10} {_told(outcome)}")
+        with _stage("Compare the machine with what it was before the start"):
+            if changes := settled(before, place, within=_SETTLE_WITHIN)[1]:
+                raise StillThereError("; ".join(changes))
+            _say("no difference: tasks, layers, leases, bundles, shims, cgroups, mounts, files …")
+    return namespaces
+
+
+async def _print_output(client: Wire, container: str) -> None:
+    request = container_service_pb2.LogsRequest(
+        container=container, follow=True, format=container_service_pb2.LOG_FORMAT_LINES
+    )
+    async for part in client.logs(request):
+        if part.WhichOneof("payload") == "line":
+            stream = container_service_pb2.LogStream.Name(part.stream)
+            _say(f"{_told(stream)} | {part.line}")
+
+
+def _print_status(container: container_pb2.Container) -> None:
+    status, start = container.status, container.status.last_start
+    state = container_pb2.ContainerState.Name(status.state)
+    origin = container_pb2.ExitOrigin.Name(status.exit.origin)
+    _say(f"state     {_told(state)}, run {status.run}")
+    _say(f"exit      {status.exit.code}, of its {_told(origin)}")
+    _say(f"image     {container.spec.image} at {status.image_digest}")
+    _say(f"its start took {_milliseconds(start.duration)} ms (trace {start.trace_id}):")
+    _say(_ROW.format("step", "began, ms", "took, ms", "outcome"))
+    for step in start.steps:
+        outcome = container_pb2.StepOutcome.Name(step.outcome)
+        began, took = _milliseconds(step.offset), _milliseconds(step.duration)
+        _say(_ROW.format(step.name, began, took, _told(outcome)))
+
+
+def _stop_containerd(moored: Moored) -> str:
+    command = [*moored.command, "containerd", "stop"]
+    done = subprocess.run(
+        command,
+        env=moored.environment,
+        check=True,
+        timeout=_STOP_WITHIN,
+        text=True,
+        stdout=subprocess.PIPE,
+    )
+    return done.stdout.strip()
+
+
+def _prove(scratch: Path, instance: str, namespaces: frozenset[str]) -> None:
+    """Say that nothing is left, kind by kind, or raise StillThereError."""
+    there = left.things(scratch, instance, namespaces)
+    for kind, found in there.items():
+        _say(f"{kind:22} {', '.join(found) or 'none'}")
+    if any(there.values()):
+        raise StillThereError(f"left: {', '.join(kind for kind, found in there.items() if found)}")
+    shutil.rmtree(scratch)
+    _say(f"{'files':22} none: {scratch} was removed, and held all of them")
+
+
+def _end_all(scratch: Path, instance: str) -> None:
+    left.end(scratch, instance)
+
+
+def _place(moored: Moored) -> Place:
+    """Return where this moored, and the containerd that it started, have everything."""
+    of_containerd = moored.state / "containerd"
+    address = Address(
+        socket=str(of_containerd / "containerd.sock"),
+        root=moored.root / "containerd",
+        state=of_containerd / "state",
+        log=of_containerd / "log",
+    )
+    return Place(address, moored.home.parent, frozenset({moored.instance}))
 
 
 @contextmanager
-def stage(title: str) -> Iterator[None]:
+def _stage(title: str) -> Iterator[None]:
     """Say what happens now, and how long it took."""
     print(f"\n{title}", flush=True)
     began = time.monotonic()
     yield
-    print(f"  ({time.monotonic() - began:.2f} s)", flush=True)
+    _say(f"({time.monotonic() - began:.2f} s)")
 
 
-def say(*words: object) -> None:
-    print(" ", *words, flush=True)
+def _say(text: str) -> None:
+    print(f"  {text}", flush=True)
+
+
+def _told(name: str) -> str:
+    """Return an enum's value without its prefix."""
+    return name.rpartition("_")[2].lower()
+
+
+def _milliseconds(duration: Duration) -> str:
+    return f"{duration.ToTimedelta().total_seconds() * 1000:.1f}"
+
+
+if __name__ == "__main__":
+    main()

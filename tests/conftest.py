@@ -99,6 +99,8 @@ def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     site: Site = request.getfixturevalue("site")
     before = site.look()
+    for daemon in site.daemons:
+        daemon.mark()
     yield
     changes = site.changes_since(before)
     site.retire_stopped()

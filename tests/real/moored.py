@@ -60,6 +60,7 @@ class Moored:
         self._settings = dict(settings or {})
         self._flags = flags
         self._process: subprocess.Popen[bytes] | None = None
+        self._told = 0
         self._file = home / "moored.toml"
         home.mkdir(parents=True, exist_ok=True)
         self._file.touch()
@@ -151,9 +152,14 @@ class Moored:
     def resident_kilobytes(self) -> int:
         return processes.resident_kilobytes(self.pid)
 
+    def mark(self) -> None:
+        """Let ``tail`` begin here."""
+        self._told = self.log.stat().st_size if self.log.exists() else 0
+
     def tail(self) -> str:
-        """Return the end of what it logged."""
-        return self.log.read_text(errors="replace")[-_TAIL:] if self.log.exists() else ""
+        """Return the end of what it logged since the mark."""
+        text = self.log.read_bytes()[self._told :] if self.log.exists() else b""
+        return text[-_TAIL:].decode(errors="replace")
 
     @property
     def _running(self) -> subprocess.Popen[bytes]:

@@ -23,8 +23,10 @@ _MOST_WAITERS: Final = 64
 
 _SCRIPT: Final = """\
 #!/bin/sh
-verb=none
+verb=none log=/dev/stderr before=
 for word in "$@"; do
+    [ "$before" = --log ] && log=$word
+    before=$word
     case "$word" in create|start|kill|delete) verb=$word; break ;; esac
 done
 if [ -e "{place}/hold-$verb" ]; then
@@ -32,7 +34,7 @@ if [ -e "{place}/hold-$verb" ]; then
     read -r _ <"{place}/gate"
 fi
 if [ -e "{place}/fail-$verb" ]; then
-    echo "told to fail at $verb" >&2
+    echo "{{\"level\":\"error\",\"msg\":\"told to fail at $verb\"}}" >"$log"
     exit 1
 fi
 exec "{runc}" "$@"

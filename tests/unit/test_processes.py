@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 @pytest.fixture
 def child() -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(["sleep", "60"]) as child:
-        yield child
-        child.kill()
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 def _identity(child: subprocess.Popen[bytes]) -> processes.ProcessIdentity:
@@ -59,8 +61,10 @@ def test_a_name_full_of_brackets_does_not_confuse(tmp_path: os.PathLike[str]) ->
     program = os.path.join(tmp_path, "a) Z 1 (b")
     os.symlink("/bin/sleep", program)
     with subprocess.Popen([program, "60"]) as child:
-        identity = processes.identity(child.pid)
-        child.kill()
+        try:
+            identity = processes.identity(child.pid)
+        finally:
+            child.kill()
     assert identity is not None
     assert identity.pid == child.pid
 

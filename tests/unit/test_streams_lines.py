@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moored.streams.lines import LONGEST_PART, Line, lines
@@ -121,6 +121,7 @@ async def test_the_parts_of_an_endless_line_come_as_they_fill() -> None:
     assert parts == 50
 
 
+@settings(deadline=None)
 @given(WRITTEN, st.lists(st.integers(1, 9), max_size=40))
 async def test_lines_are_the_same_however_chunks_are_cut(written: bytes, sizes: list[int]) -> None:
     expected = written.split(b"\n")
@@ -134,6 +135,7 @@ async def test_lines_are_the_same_however_chunks_are_cut(written: bytes, sizes: 
     assert [line.offset for line in found] == (offsets if expected else [])
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=5).map(lambda odd: odd.replace(b"\n", b"")),
     st.sampled_from([b"\xff", "é".encode(), "€".encode(), "🚢".encode(), b"\xf0\x9f\x9a", b"\xe2"]),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moored.streams.index import Segment
@@ -89,6 +89,7 @@ def expected_starts(writes: Sequence[Write], lines: int) -> list[int]:
     return [min([sizes[rank], *(line[3] for line in last if line[1] == rank)]) for rank in (0, 1)]
 
 
+@settings(deadline=None)
 @given(WRITES, st.integers(1, 30), st.integers(1, 9))
 async def test_the_tail_is_the_lines_that_ended_last(
     writes: list[Write], lines: int, block: int

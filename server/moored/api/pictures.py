@@ -69,6 +69,9 @@ class Pictures:
     def __init__(self) -> None:
         self._bytes: WeakKeyDictionary[View, bytes] = WeakKeyDictionary()
 
+    def __len__(self) -> int:
+        return len(self._bytes)
+
     def field(self, view: View) -> bytes:
         """Return ``view`` as field 1 of an answer, ready to be sent or joined with others."""
         known = self._bytes.get(view)
@@ -82,7 +85,7 @@ def container(snapshot: Snapshot, stage: Stage | None = None) -> wire.Container:
     return wire.Container(
         id=snapshot.id,
         name=snapshot.spec.name,
-        spec=_spec(snapshot.spec),
+        spec=spec(snapshot.spec),
         generation=snapshot.generation,
         intent=wire.Intent(
             action=ACTIONS[snapshot.intent.action], origin=ASKERS[snapshot.intent.asker]
@@ -113,7 +116,7 @@ def _status(snapshot: Snapshot, stage: Stage | None) -> wire.ContainerStatus:
     )
 
 
-def _spec(spec: Spec) -> wire.ContainerSpec:
+def spec(spec: Spec) -> wire.ContainerSpec:
     return wire.ContainerSpec(
         name=spec.name,
         image=spec.image,

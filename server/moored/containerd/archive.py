@@ -22,6 +22,8 @@ LARGEST_DOCUMENT: Final = 4 << 20
 """Bytes of a JSON file, of a manifest or configuration, that are read into memory."""
 MOST_MEMBERS: Final = 20_000
 _LARGEST_HEADER: Final = 64 << 10
+_LARGEST_HEADERS: Final = 16 << 20
+"""Bytes of all extended headers together."""
 _MOST_HOPS: Final = 8
 _BLOCK: Final = 512
 _PIECE: Final = 1 << 20
@@ -138,13 +140,16 @@ def read_archive(source: Source) -> Archive:
 
 
 def _members(source: Source) -> Iterator[tuple[str, Region | _Link]]:
-    offset, seen, extension = 0, 0, _Extension()
+    offset, seen, extended, extension = 0, 0, 0, _Extension()
     while (header := _header(source, offset)) is not None:
         seen += 1
         if seen > 4 * MOST_MEMBERS:
             raise _invalid(f"it has more than {MOST_MEMBERS} members")
         offset += _BLOCK
         if header.type in _EXTENSIONS:
+            extended += header.size
+            if extended > _LARGEST_HEADERS:
+                raise _invalid(f"its extended headers exceed {_LARGEST_HEADERS} bytes")
             _extend(extension, header, _small(source, offset, header))
             offset += _padded(header.size)
             continue
@@ -195,15 +200,16 @@ def _extend(extension: _Extension, header: tarfile.TarInfo, body: bytes) -> None
 
 def _pax_records(body: bytes) -> Iterator[tuple[str, str]]:
     """Yield the ``length key=value`` records of a pax header."""
-    while body.strip(b"\0"):
-        digits, space, _ = body.partition(b" ")
-        length = _number(digits.decode("ascii", "replace")) if space else 0
-        record = body[len(digits) + 1 : length - 1]
-        key, equals, value = record.partition(b"=")
-        if not equals or length > len(body):
+    begin, end = 0, len(body.rstrip(b"\0"))
+    while begin < end:
+        digits = body[begin : begin + 21].partition(b" ")[0]
+        length = _number(digits.decode("ascii", "replace"))
+        record = body[begin : begin + length]
+        key, equals, value = record[len(digits) + 1 : -1].partition(b"=")
+        if not equals or len(record) != length or not record.endswith(b"\n"):
             raise _invalid("it has a broken pax header")
         yield key.decode("utf-8", "replace"), value.decode("utf-8", "surrogateescape")
-        body = body[length:]
+        begin += length
 
 
 def _member(

@@ -75,14 +75,15 @@ disabled_plugins = [
 class Embedded:
     """The containerd below ``<root>/containerd`` and ``<state>/containerd``, running or not."""
 
-    def __init__(self, root: Path, state: Path) -> None:
+    def __init__(self, root: Path, state: Path, *, program: str = "containerd") -> None:
+        self._program = program
         self.root: Final = root.absolute() / "containerd"
         """What it keeps: content, layers, records."""
         self.place: Final = state.absolute() / "containerd"
         self.state: Final = self.place / "state"
         """What it has of running tasks."""
-        self.places: Final = Places(self.root, self.state)
         self.address: Final = str(self.place / "containerd.sock")
+        self.places: Final = Places(self.address, self.root, self.state)
         self._ttrpc = self.place / "ttrpc.sock"
         self._config = self.place / "containerd.toml"
         self._log = self.place / "log"
@@ -157,7 +158,7 @@ class Embedded:
         return process
 
     def _spawn(self) -> ProcessIdentity:
-        binary = _binary()
+        binary = self._binary()
         for directory in (self.root, self.place):
             directory.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._write_config()
@@ -183,6 +184,16 @@ class Embedded:
             raise errors.SetupRefused(f"cannot start containerd: {self._last_words()}")
         return process
 
+    def _binary(self) -> str:
+        found = programs.find(self._program)
+        if found is None:
+            raise errors.SetupRefused(
+                f"cannot start containerd: there is no program {self._program!r} in the PATH;"
+                " install it (Debian: apt-get install containerd runc),"
+                " or name the socket of a running one"
+            )
+        return found
+
     def _write_config(self) -> None:
         text = _CONFIG.format(
             root=_quoted(self.root),
@@ -203,16 +214,6 @@ class Embedded:
     def _forget(self) -> None:
         for path in (Path(self.address), self._ttrpc, self._pid_file, self._config):
             path.unlink(missing_ok=True)
-
-
-def _binary() -> str:
-    found = programs.find("containerd")
-    if found is None:
-        raise errors.SetupRefused(
-            "cannot start containerd: there is none in the PATH;"
-            " install it (Debian: apt-get install containerd runc), or name a running one's socket"
-        )
-    return found
 
 
 def _quoted(path: object) -> str:

@@ -28,7 +28,7 @@ def unmount(point: Path) -> None:
     try:
         _umount(point, _NOFOLLOW)
     except OSError as error:
-        if error.errno == errno.EINVAL:  # no mount any more
+        if error.errno in (errno.EINVAL, errno.ENOENT):  # no mount any more
             return
         if error.errno != errno.EBUSY:
             raise

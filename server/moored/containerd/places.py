@@ -7,7 +7,7 @@ the configuration of the process that listens at its socket.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +27,8 @@ _DEFAULT_CONFIG: Final = "/etc/containerd/config.toml"
 
 @dataclass(frozen=True)
 class Places:
+    address: str
+    """Its socket; shims are named after it."""
     root: Path
     """Persistent."""
     state: Path
@@ -36,7 +38,7 @@ class Places:
 async def find(connection: Connection) -> Places:
     """Return where the containerd at the other end keeps its files."""
     told = await in_thread(lambda: _told(connection.address))
-    return Places(await _exported_root(connection) or told.root, told.state)
+    return replace(told, root=await _exported_root(connection) or told.root)
 
 
 async def _exported_root(connection: Connection) -> Path | None:
@@ -61,6 +63,7 @@ def _told(address: str) -> Places:
     root = _option(words, "--root") or config.get("root")
     state = _option(words, "--state") or config.get("state")
     return Places(
+        address,
         Path(root) if isinstance(root, str) and root else DEFAULT_ROOT,
         Path(state) if isinstance(state, str) and state else DEFAULT_STATE,
     )

@@ -166,14 +166,20 @@ class LogReader:
         return True
 
     async def _take(self) -> Chunk | None:
-        """Take from the source whose next chunk was written first."""
+        """Take from the source whose next chunk was written first. None: all seen is read."""
+        while (first := self._earliest()) is not None:
+            if chunk := await first.take():
+                return chunk
+        return None
+
+    def _earliest(self) -> Source | None:
         first: Source | None = None
         earliest = 0
         for source in self._sources:
             segment = source.ahead()
             if segment is not None and (first is None or segment.time < earliest):
                 first, earliest = source, segment.time
-        return await first.take() if first is not None else None
+        return first
 
     def _ended(self) -> bool:
         """Whether nothing will come that is not there already."""

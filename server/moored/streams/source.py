@@ -89,7 +89,7 @@ class Source:
             self._ahead = await self._read()
             self._ahead_at, at = self.offset, 0
         if not self._ahead:  # it was longer before
-            self.over = True
+            self.over, self._next = True, None
             return None
         data = self._ahead[at : at + segment.end - self.offset]
         if at + len(data) == len(self._ahead):

@@ -1,0 +1,106 @@
+"""What a run can leave on the host when containerd, its shim or its start was cut short.
+
+Only for a run whose task is gone, or never came to be: whatever of it still works then serves
+nobody, and would stay for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from moored.containerd import mounts, sockets
+from moored.containerd.places import Places
+from moored.oci import cgroups, processes
+from moored.oci.processes import ProcessIdentity
+
+TASKS: Final = "io.containerd.runtime.v2.task"
+"""Where bundles are, below containerd's state directory and below its root."""
+_RUNTIME_STATES: Final = Path("/run/containerd/runc")
+_SHIM_SOCKETS: Final = Path("/run/containerd/s")
+"""Both the same for every containerd, wherever its own directories are."""
+
+
+@dataclass(frozen=True)
+class Traces:
+    bundles: tuple[Path, ...]
+    runtime_state: Path
+    """What the OCI runtime remembers of its container."""
+    shim_socket: Path
+    cgroup: str
+
+    def any(self) -> bool:
+        paths = (*self.bundles, self.runtime_state, self.shim_socket)
+        return any(map(os.path.lexists, paths)) or bool(cgroups.alive(self.cgroup))
+
+    def processes(self) -> list[ProcessIdentity]:
+        """Return who still works for the run: in its cgroup, or in its bundle as shims do."""
+        pids = {*cgroups.alive(self.cgroup), *self._working_in_bundle()}
+        found = (processes.identity(pid) for pid in pids)
+        return [process for process in found if process]
+
+    def thaw(self) -> None:
+        """Let frozen processes be killed, which v1 does not while they are frozen."""
+        for place in cgroups.paths(self.cgroup):
+            freezer = place / "freezer.state"
+            with suppress(OSError):
+                if freezer.exists():
+                    freezer.write_text("THAWED")
+
+    def remove(self) -> None:
+        """Remove what is no process. Raises OSError."""
+        for path in (*self.bundles, self.runtime_state):
+            _remove_tree(path)
+        if not sockets.listened_to(str(self.shim_socket)):
+            self.shim_socket.unlink(missing_ok=True)
+
+    def _working_in_bundle(self) -> Iterator[int]:
+        names = {str(path) for path in self.bundles}
+        names |= {f"{name} (deleted)" for name in names}
+        for entry in os.scandir("/proc"):
+            if entry.name.isdecimal():
+                with suppress(OSError):
+                    if os.readlink(f"{entry.path}/cwd") in names:
+                        yield int(entry.name)
+
+
+def of_run(places: Places, namespace: str, run: str) -> Traces:
+    """Return where a run can have left something."""
+    if "/" in run or run in ("", ".", ".."):
+        raise ValueError(f"cannot look for run {run!r}: that is no name of one")
+    socket = hashlib.sha256(f"{places.address}/{namespace}/{run}".encode()).hexdigest()
+    return Traces(
+        bundles=tuple(directory / run for directory in bundle_directories(places, namespace)),
+        runtime_state=_RUNTIME_STATES / namespace / run,
+        shim_socket=_SHIM_SOCKETS / socket,
+        cgroup=f"/{namespace}/{run}",
+    )
+
+
+def bundle_directories(places: Places, namespace: str) -> tuple[Path, ...]:
+    """Return the directories of bundles, as the kernel names them in mounts and for processes."""
+    return tuple(
+        Path(os.path.realpath(place / TASKS / namespace)) for place in (places.state, places.root)
+    )
+
+
+def _remove_tree(path: Path) -> None:
+    for point in mounts.below(path):
+        mounts.unmount(point)
+    if left := mounts.below(path):
+        raise OSError(f"{left[0]} is still mounted")
+    shutil.rmtree(path, onerror=_unless_gone)
+
+
+def _unless_gone(
+    _deed: object, _path: object, reason: tuple[object, BaseException, object]
+) -> None:
+    # containerd may be removing it at the same time.
+    if not isinstance(reason[1], FileNotFoundError):
+        raise reason[1]
