@@ -11,22 +11,22 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from moorage.v1 import container_pb2, container_service_pb2
-
 from demo import busybox_image, left
+from moorage import Client
+from moorage.v1 import container_pb2, container_service_pb2
 from tests.outside import processes
 from tests.outside.containerd import Address
 from tests.outside.world import Place, look, settled
 from tests.real.moored import Moored
-from tests.real.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,14 +50,19 @@ class StillThereError(Exception):
 
 
 def main() -> None:
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     scratch = Path(tempfile.mkdtemp(prefix="moorage.", dir="/tmp"))
     instance = f"demo-{secrets.token_hex(3)}"
     began = time.monotonic()
     try:
         _demonstrate(scratch, instance)
-    except (Exception, KeyboardInterrupt) as error:
-        _end_all(scratch, instance)
-        sys.exit(f"\nthe demo failed, and was cleaned up after: {error!r}")
+    except (StillThereError, KeyboardInterrupt) as end:
+        sys.exit(f"\nThe demo did not come to its end: {end!r}")
+    finally:
+        if scratch.exists():
+            left.end(scratch, instance)
+            print("\nWhat it had begun was ended by force, and removed.", file=sys.stderr)
     print(f"\nAll of it took {time.monotonic() - began:.1f} s.")
 
 
@@ -86,21 +91,23 @@ def _demonstrate(scratch: Path, instance: str) -> None:
 async def _one_container(moored: Moored, archive: Path) -> frozenset[str]:
     """Tell one container's story; return the network namespaces that it was seen in."""
     place = _place(moored)
-    async with Wire(moored.address) as client:
-        with _stage("Import the image"):
-            moored.import_image(archive)
+    async with Client(moored.address) as client:
+        with _stage("Import the image"), archive.open("rb") as file:
+            for image in (await client.import_image(file)).images:
+                _say(f"{image.name} at {image.digest}")
         before = look(place)
         with _stage("Start a container from a spec, in one call"):
             spec = container_pb2.ContainerSpec(
                 name="hello", image="busybox", command=["sh", "-c", _SCRIPT]
             )
-            container = await client.run(spec)
+            container = (await client.start(spec=spec)).container
             namespaces = processes.net_namespaces([container.status.pid])
             _say(f"{container.id} runs as process {container.status.pid}")
         with _stage("Follow its output until it has ended"):
             await _print_output(client, "hello")
         with _stage("Inspect it"):
-            _print_status(await client.inspect("hello"))
+            await client.wait_exited("hello")
+            _print_status((await client.inspect("hello")).container)
         with _stage("Clean it up, with its name and record"):
             for row in (await client.cleanup("hello", remove=True)).resources:
                 outcome = container_service_pb2.ReleaseOutcome.Name(row.outcome)
@@ -112,11 +119,9 @@ async def _one_container(moored: Moored, archive: Path) -> frozenset[str]:
     return namespaces
 
 
-async def _print_output(client: Wire, container: str) -> None:
-    request = container_service_pb2.LogsRequest(
-        container=container, follow=True, format=container_service_pb2.LOG_FORMAT_LINES
-    )
-    async for part in client.logs(request):
+async def _print_output(client: Client, container: str) -> None:
+    lines = client.logs(container, follow=True, format=container_service_pb2.LOG_FORMAT_LINES)
+    async for part in lines:
         if part.WhichOneof("payload") == "line":
             stream = container_service_pb2.LogStream.Name(part.stream)
             _say(f"{_told(stream)} | {part.line}")
@@ -159,10 +164,6 @@ def _prove(scratch: Path, instance: str, namespaces: frozenset[str]) -> None:
         raise StillThereError(f"left: {', '.join(kind for kind, found in there.items() if found)}")
     shutil.rmtree(scratch)
     _say(f"{'files':22} none: {scratch} was removed, and held all of them")
-
-
-def _end_all(scratch: Path, instance: str) -> None:
-    left.end(scratch, instance)
 
 
 def _place(moored: Moored) -> Place:

@@ -38,7 +38,7 @@ def things(scratch: Path, instance: str, namespaces: Iterable[str]) -> dict[str,
         ),
         "network links": _listed(kernel.links([instance])),
         "sockets": _listed(kernel.unix_sockets(scratch)),
-        "records of the runtime": _listed(map(str, RUNTIME_STATES.glob(f"{instance}/*"))),
+        "records of the runtime": _listed(map(str, RUNTIME_STATES.glob(instance))),
     }
 
 

@@ -21,7 +21,7 @@ from moorage.v1.container_service_pb2_grpc import ContainerServiceStub
 from moorage.v1.image_service_pb2_grpc import ImageServiceStub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
     from datetime import datetime
 
     import grpc
@@ -246,7 +246,7 @@ class Client:
         format: wire.LogFormat = wire.LOG_FORMAT_BYTES,  # noqa: A002  # the wire's name
         run: int = 0,
         **options: Unpack[CallOptions],
-    ) -> AsyncIterator[wire.LogsResponse]:
+    ) -> AsyncGenerator[wire.LogsResponse, None]:
         """Yield what a run wrote, with the server's heartbeats in between.
 
         The call begins with the first iteration and ends with the iterator.

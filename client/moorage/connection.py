@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from moorage.addresses import target
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from moorage.errors import MoorageError
 
@@ -30,6 +30,9 @@ _CHANNEL_OPTIONS: Final = (
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.use_local_subchannel_pool", 1),
 )
+
+_ANSWERED: Final = (asyncio.InvalidStateError, grpc.aio.AioRpcError)
+"""What writing to a call raises once the server has answered it: the answer says why."""
 
 
 class CallOptions(TypedDict, total=False):
@@ -82,7 +85,7 @@ class Connection:
         request: Request,
         to: str,
         options: CallOptions,
-    ) -> AsyncIterator[Reply]:
+    ) -> AsyncGenerator[Reply, None]:
         """Yield what a server streams. Closing the iterator ends the call."""
         call = rpc(request, **self._completed(options, None))
         try:
@@ -109,11 +112,10 @@ class Connection:
             async for request in requests:
                 await call.write(request)
             await call.done_writing()
-        except (asyncio.InvalidStateError, grpc.aio.AioRpcError):
-            pass  # answered before the end: the answer says why
-        except BaseException:
-            call.cancel()
-            raise
+        except BaseException as error:
+            if not (call.done() and isinstance(error, _ANSWERED)):
+                call.cancel()
+                raise
         try:
             return await call
         except grpc.aio.AioRpcError as error:

@@ -92,7 +92,8 @@ def _retry_after(status: status_pb2.Status) -> float | None:
     retry = error_details_pb2.RetryInfo()
     for detail in status.details:
         if detail.Unpack(retry):
-            return retry.retry_delay.ToTimedelta().total_seconds()
+            delay = retry.retry_delay
+            return float(delay.seconds + delay.nanos / 1e9)
     return None
 
 

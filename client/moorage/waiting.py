@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from moorage.errors import ShuttingDown, Unreachable
+from moorage.errors import DeadlinePassed, ShuttingDown, Unreachable
 
 if TYPE_CHECKING:
     from moorage.client import Client
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 PIECE: Final = 50.0
 """Seconds of one call: proxies commonly end a silent one after 60."""
+_SLACK: Final = 10.0
+OUT_OF_TOUCH: Final = (Unreachable, DeadlinePassed, ShuttingDown)
+"""What a moored that is being replaced answers, or does not."""
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 
@@ -51,19 +55,21 @@ async def wait_until(
     patience: timedelta,
 ) -> WaitResponse:
     loop = asyncio.get_running_loop()
-    end = None if limit is None else loop.time() + limit.total_seconds()
+    end = math.inf if limit is None else loop.time() + limit.total_seconds()
     patient = Patience(patience.total_seconds())
     while True:
-        left = PIECE if end is None else max(0.0, end - loop.time())
-        piece = min(PIECE, left)
+        piece = min(PIECE, max(0.0, end - loop.time()))
         try:
             answer = await client.wait(
-                container, condition=condition, limit=timedelta(seconds=piece)
+                container,
+                condition=condition,
+                limit=timedelta(seconds=piece),
+                timeout=piece + _SLACK,
             )
-        except (Unreachable, ShuttingDown):
+        except OUT_OF_TOUCH:
             if not await patient.pause():
                 raise
             continue
-        if answer.reached or left <= PIECE and end is not None:
+        if answer.reached or loop.time() >= end:
             return answer
         patient.renew()

@@ -9,6 +9,7 @@ import fcntl
 import grp
 import os
 import socket
+import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -108,13 +109,18 @@ def give_to_group(addresses: Sequence[str], group: str) -> None:
 
 
 def _somebody_listens(path: Path) -> bool:
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise SetupRefused(
+                f"cannot listen on {str(path)!r}: there is a file that is no socket; move it away"
+            )
+    except FileNotFoundError:
+        return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(_CONNECT_LIMIT)
         try:
             probe.connect(str(path))
-        except FileNotFoundError:
-            return False
-        except ConnectionRefusedError:
+        except (FileNotFoundError, ConnectionRefusedError):
             return False
         except TimeoutError:
             return True

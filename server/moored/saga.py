@@ -9,7 +9,6 @@ the caller gets, and the others become leftovers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +22,7 @@ from moored.model.timeline import Stage, Step, StepOutcome, Timeline
 from moored.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
     from types import TracebackType
 
     from opentelemetry.trace import Span, Tracer
@@ -69,7 +68,7 @@ class Undo:
 
 
 class Saga:
-    """One verb under way. ``release`` lets go of a resource, and finds it gone without complaint."""
+    """One verb under way. ``release`` lets go of a resource, and may find it gone."""
 
     def __init__(
         self,
@@ -169,7 +168,7 @@ class Saga:
         return tasks[0].result(), tasks[1].result()
 
     def follow(self, claim: Followed) -> None:
-        """Publish the stage by ``claim`` from now on, and end at a step's edge if it is preempted."""
+        """Publish the stage by ``claim`` from now on; end at a step's edge if it is preempted."""
         self._claim = claim
         self._show()
 

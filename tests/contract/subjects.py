@@ -21,6 +21,7 @@ import grpc
 import grpc.aio
 from google.protobuf import any_pb2
 from google.protobuf.message import Message
+
 from moored.containerd_api import (
     containers_pb2,
     containers_pb2_grpc,
@@ -39,7 +40,6 @@ from moored.containerd_api import (
     tasks_pb2_grpc,
     version_pb2_grpc,
 )
-
 from tests.outside import kernel, processes
 from tests.real.deadlines import eventually
 
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
     from moored.containerd_api import task_types_pb2, types_pb2
-
     from tests.fakes.containerd import FakeContainerd
     from tests.real.containerd import Containerd
 
@@ -97,9 +96,7 @@ class Subject(ABC):
         self.namespace: Final = namespace
         self.files: Final = files
         """A directory for the test's own files."""
-        self.channel: Final = grpc.aio.insecure_channel(
-            f"unix:{address}", options=_CHANNEL_OPTIONS
-        )
+        self.channel: Final = grpc.aio.insecure_channel(f"unix:{address}", options=_CHANNEL_OPTIONS)
         self.containers: Final = containers_pb2_grpc.ContainersStub(self.channel)
         self.tasks: Final = tasks_pb2_grpc.TasksStub(self.channel)
         self.layers: Final = snapshots_pb2_grpc.SnapshotsStub(self.channel)
@@ -181,9 +178,7 @@ class Subject(ABC):
             labels={"contract/name": name},
         )
 
-    def creation(
-        self, name: str, mounts: Sequence[types_pb2.Mount]
-    ) -> tasks_pb2.CreateTaskRequest:
+    def creation(self, name: str, mounts: Sequence[types_pb2.Mount]) -> tasks_pb2.CreateTaskRequest:
         """Return how a task is asked for, with output files that exist."""
         paths = [self.files / f"{name}.{stream}" for stream in ("out", "err")]
         for path in paths:
@@ -301,7 +296,7 @@ class Real(Subject):
         await eventually(lambda: not processes.is_alive(pid), f"{name} is dead")
 
     async def kill_shim(self, name: str, pid: int) -> None:
-        os.kill(_parent(pid), signal.SIGKILL)
+        os.kill(processes.shim_of(self.address, name), signal.SIGKILL)
 
     async def break_mid_create(self, request: tasks_pb2.CreateTaskRequest) -> None:
         """A FIFO that nobody reads holds the shim when the runtime has made the container."""
@@ -356,11 +351,6 @@ def remove_cgroups(parent: str) -> None:
     for hierarchy in kernel.hierarchies():
         for place, _, _ in os.walk(hierarchy / parent, topdown=False):
             Path(place).rmdir()
-
-
-def _parent(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("PPid:"))
 
 
 def _fill(place: Path) -> None:

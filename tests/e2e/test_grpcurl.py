@@ -97,14 +97,14 @@ def test_a_wrong_image_is_not_found_and_says_its_reason(grpcurl: Grpcurl) -> Non
 def test_create_list_and_start_by_name(grpcurl: Grpcurl) -> None:
     spec = {**SLEEPER, "name": "curled"}
     created = grpcurl.call(f"{SERVICE}/Create", {"spec": spec}).answer["container"]
-    listed = grpcurl.call(f"{SERVICE}/List", {"pageSize": 1000}).answer["containers"]
+    listed = grpcurl.call(f"{SERVICE}/List", {"page_size": 1000}).answer["containers"]
     started = grpcurl.call(f"{SERVICE}/Start", {"container": "curled"}).answer
     again = grpcurl.call(f"{SERVICE}/Start", {"container": "curled"}).answer
     _remove(grpcurl, created)
     assert created["id"] in {container["id"] for container in listed}
     assert started["container"]["status"]["state"] == "CONTAINER_STATE_RUNNING"
-    assert "alreadyRunning" not in started
-    assert again["alreadyRunning"]
+    assert "already_running" not in started
+    assert again["already_running"]
 
 
 def test_stop_takes_its_time_from_the_call(grpcurl: Grpcurl, running: dict[str, Any]) -> None:

@@ -52,7 +52,7 @@ class Diff(diff_pb2_grpc.DiffServicer):
         return diff_pb2.ApplyResponse(applied=applied)
 
 
-class _Broken(Exception):  # noqa: N818  # a fact, as all errors here
+class _Broken(Exception):  # a fact, as all errors here
     """Why a layer cannot be unpacked."""
 
 

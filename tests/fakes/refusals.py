@@ -16,7 +16,7 @@ LARGEST_LABEL: Final = 4096
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9]+(?:[._-](?:[A-Za-z0-9]+))*")
 
 
-class Refused(Exception):  # noqa: N818  # a fact, as all errors here
+class Refused(Exception):  # a fact, as all errors here
     """Ends a call with a code and details. The interceptor puts it on the wire."""
 
     def __init__(self, code: StatusCode, details: str) -> None:

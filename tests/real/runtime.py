@@ -34,7 +34,7 @@ if [ -e "{place}/hold-$verb" ]; then
     read -r _ <"{place}/gate"
 fi
 if [ -e "{place}/fail-$verb" ]; then
-    echo "{{\"level\":\"error\",\"msg\":\"told to fail at $verb\"}}" >"$log"
+    printf '{{"level":"error","msg":"told to fail at %s"}}' "$verb" >"$log"
     exit 1
 fi
 exec "{runc}" "$@"

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moored import errors
-from moored.containerd import spool
 from moored.containerd.spool import Spool, spooled
 
 if TYPE_CHECKING:
@@ -130,5 +129,11 @@ async def test_reads_stop_at_the_end(tmp_path: Path) -> None:
     held.close()
 
 
-def test_a_silent_stream_has_a_limit() -> None:
-    assert 0 < spool.CHUNK_LIMIT < 600
+async def test_a_stream_may_not_be_silent_for_long(tmp_path: Path) -> None:
+    async def silent() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    with pytest.raises(errors.ArchiveInvalid, match=r"nothing has arrived for 0\.01 s"):
+        async with spooled(silent(), tmp_path, LIMIT, silence=0.01):
+            raise AssertionError("nothing came")

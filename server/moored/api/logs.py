@@ -74,9 +74,9 @@ class LogsDesk:
     heartbeat: float = HEARTBEAT
 
     async def read(self, request: wire.LogsRequest) -> AsyncIterator[wire.LogsResponse]:
+        selection = _selection(request)
         subject = self.registry.find(asked.required(request, "container"))
         run = request.run or subject.view.snapshot.run
-        selection = _selection(request)
         files = self._files(subject, run)
         if files is None:
             if request.run:

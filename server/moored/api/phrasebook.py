@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 DOMAIN: Final = "moorage"
 BUG: Final = "BUG"
+LONGEST_MESSAGE: Final = 1024
+LONGEST_FACT: Final = 256
+MOST_VIOLATIONS: Final = 16
+"""What fits into the headers of an answer, whatever a caller or a runtime said."""
 
 OUTBOUND: Final[dict[type[errors.MooredError], StatusCode]] = {
     errors.InvalidField: StatusCode.INVALID_ARGUMENT,
@@ -83,8 +87,10 @@ def _kind(error: Exception) -> type[errors.MooredError] | None:
 def _details(error: errors.MooredError) -> tuple[Message, ...]:
     if isinstance(error, errors.FieldsRefused):
         violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=found.field, description=found.why)
-            for found in error.violations
+            error_details_pb2.BadRequest.FieldViolation(
+                field=_short(found.field, LONGEST_FACT), description=_short(found.why, LONGEST_FACT)
+            )
+            for found in error.violations[:MOST_VIOLATIONS]
         ]
         return (error_details_pb2.BadRequest(field_violations=violations),)
     if isinstance(error, errors.StartQueueFull):
@@ -101,10 +107,18 @@ def _status(
     facts: dict[str, str],
     details: tuple[Message, ...],
 ) -> status_pb2.Status:
-    known = error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=facts)
+    known = error_details_pb2.ErrorInfo(
+        reason=reason,
+        domain=DOMAIN,
+        metadata={key: _short(fact, LONGEST_FACT) for key, fact in facts.items()},
+    )
     packed = []
     for detail in (known, *details):
         packed.append(any_pb2.Any())
         packed[-1].Pack(detail)
     number, _ = code.value
-    return status_pb2.Status(code=number, message=message, details=packed)
+    return status_pb2.Status(code=number, message=_short(message, LONGEST_MESSAGE), details=packed)
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -12,7 +12,7 @@ from moored.model import rules
 from moored.oci.host import CgroupMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from google.protobuf.descriptor import ServiceDescriptor
@@ -43,7 +43,7 @@ class ServerInfo:
     runtimes: Sequence[RuntimeFound]
     cgroup_mode: CgroupMode
     host_network_allowed: bool
-    services: Mapping[str, ServiceDescriptor]
+    services: Sequence[ServiceDescriptor]
     started: datetime
 
     def answer(self) -> wire.GetServerInfoResponse:
@@ -64,8 +64,8 @@ class ServerInfo:
             networks=[n for n in rules.NETWORKS if n != "host" or self.host_network_allowed],
             start_time=time(self.started),
             services=[
-                f"{name}/{method.name}"
-                for name, service in self.services.items()
+                f"{service.full_name}/{method.name}"
+                for service in self.services
                 for method in service.methods
             ],
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import grpc
 from google.protobuf import message_factory
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 from loguru import logger
 from opentelemetry import propagate
@@ -23,7 +24,7 @@ from moored.api import phrasebook
 from moored.api.asked import refuse_unknown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
     from google.protobuf.message import Message
@@ -76,8 +77,8 @@ class Desk:
     def _handler(
         self, service: ServiceDescriptor, method: MethodDescriptor, answer: Callable[..., Any]
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        call = _Call(self, service.full_name, method.name)
-        parse = message_factory.GetMessageClass(method.input_type).FromString
+        kind = message_factory.GetMessageClass(method.input_type)
+        call = _Call(self, service.full_name, method.name, kind)
         make: Any
         if method.server_streaming:
             make, serve = grpc.unary_stream_rpc_method_handler, call.stream(answer)
@@ -86,7 +87,10 @@ class Desk:
         else:
             make, serve = grpc.unary_unary_rpc_method_handler, call.unary(answer)
         handler: grpc.RpcMethodHandler[Any, Any] = make(
-            serve, request_deserializer=parse, response_serializer=serialise
+            # Requests are read inside: what cannot be read gets an answer like any other.
+            serve,
+            request_deserializer=None,
+            response_serializer=serialise,
         )
         return handler
 
@@ -101,29 +105,45 @@ class _Call:
     desk: Desk
     service: str
     method: str
+    kind: type[Message]
 
     def unary(self, answer: Callable[..., Awaitable[Any]], *, streamed: bool = False) -> Any:
         async def serve(request: Any, context: Context) -> Any:
             async with _Answering(self, context):
-                self._admit(request if not streamed else None)
-                return await answer(request, context)
+                self._admit()
+                asked = self._each(request) if streamed else self._read(request)
+                return await answer(asked, context)
 
         return serve
 
     def stream(self, answer: Callable[..., AsyncIterator[Any]]) -> Any:
         async def serve(request: Any, context: Context) -> AsyncIterator[Any]:
             async with _Answering(self, context):
-                self._admit(request)
-                async for part in answer(request, context):
+                self._admit()
+                async for part in answer(self._read(request), context):
                     yield part
 
         return serve
 
-    def _admit(self, request: Message | None) -> None:
+    def _admit(self) -> None:
         if self.desk.draining.on and self.method in _CHANGING:
             raise errors.ShuttingDown("cannot begin anything: the server is shutting down")
-        if request is not None:
-            refuse_unknown(request)
+
+    def _read(self, request: bytes) -> Message:
+        """Return what was sent, if it is a message and holds nothing that we do not know."""
+        try:
+            message = self.kind.FromString(request)
+        except DecodeError as error:
+            why = f"is no {self.kind.DESCRIPTOR.full_name}"
+            raise errors.InvalidField(
+                f"cannot read request: it {why}", errors.Violation("", why)
+            ) from error
+        refuse_unknown(message)
+        return message
+
+    async def _each(self, requests: AsyncIterator[bytes]) -> AsyncIterator[Message]:
+        async for request in requests:
+            yield self._read(request)
 
 
 class _Answering:

@@ -40,7 +40,8 @@ _EXTENSIONS: Final = (
 class Source(Protocol):
     """Bytes at offsets."""
 
-    size: int
+    @property
+    def size(self) -> int: ...
 
     def read(self, offset: int, size: int) -> bytes: ...
 

@@ -23,7 +23,7 @@ Request = TypeVar("Request", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
 
 CALL_LIMIT: Final = 10.0
-"""Seconds for a call that has no limit of its own."""
+"""Seconds for a call that has no limit of its own, unless its connection has another."""
 LARGEST_MESSAGE: Final = 16 * 1024 * 1024
 
 _CHANNEL_OPTIONS: Final = (
@@ -63,16 +63,19 @@ _REFUSALS: Final = {
 
 
 class Connection:
-    def __init__(self, address: str, *, namespace: str) -> None:
+    def __init__(self, address: str, *, namespace: str, call_limit: float = CALL_LIMIT) -> None:
         self.address: Final = address
         """A path of a unix socket."""
         self.namespace: Final = namespace
+        self._call_limit = call_limit
         self._metadata = (("containerd-namespace", namespace),)
         self.channel: Final = grpc.aio.insecure_channel(
             f"unix:{address}",
             options=_CHANNEL_OPTIONS,
             interceptors=aio_client_interceptors(  # type: ignore[no-untyped-call]  # no stubs
-                filter_=filters.negate(filters.any_of(*map(filters.method_name, _UNTRACED)))
+                filter_=filters.negate(
+                    filters.any_of(*(filters.method_name(name) for name in _UNTRACED))
+                )
             ),
         )
 
@@ -95,7 +98,10 @@ class Connection:
         """
         try:
             return await rpc(
-                request, metadata=self._metadata, timeout=within, wait_for_ready=wait_for_ready
+                request,
+                metadata=self._metadata,
+                timeout=self._limit(within),
+                wait_for_ready=wait_for_ready,
             )
         except grpc.aio.AioRpcError as error:
             raise meaning(error, to, **facts) from error
@@ -110,7 +116,8 @@ class Connection:
         **facts: str,
     ) -> AsyncGenerator[Reply, None]:
         """Yield the replies of a server stream; closing the iterator ends the call."""
-        call = rpc(request, metadata=self._metadata, timeout=within, wait_for_ready=True)
+        limit = self._limit(within)
+        call = rpc(request, metadata=self._metadata, timeout=limit, wait_for_ready=True)
         try:
             async for reply in call:
                 yield reply
@@ -129,7 +136,8 @@ class Connection:
         **facts: str,
     ) -> AsyncGenerator[Reply, None]:
         """Yield the replies of a stream in both directions."""
-        call = rpc(requests, metadata=self._metadata, timeout=within, wait_for_ready=True)
+        limit = self._limit(within)
+        call = rpc(requests, metadata=self._metadata, timeout=limit, wait_for_ready=True)
         try:
             async for reply in call:
                 yield reply
@@ -137,6 +145,9 @@ class Connection:
             raise meaning(error, to, **facts) from error
         finally:
             call.cancel()
+
+    def _limit(self, within: float | None) -> float | None:
+        return self._call_limit if within == CALL_LIMIT else within
 
 
 def meaning(error: grpc.aio.AioRpcError, to: str, **facts: str) -> errors.MooredError:

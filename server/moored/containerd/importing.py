@@ -8,6 +8,7 @@ moored was killed in between, since the lease expires by itself.
 from __future__ import annotations
 
 import asyncio
+import copy
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from moored import errors
-from moored.containerd.connection import Absent, Connection, Present
+from moored.containerd.connection import Absent, Present
 from moored.containerd.content import Content
 from moored.containerd.layers import Layers
 from moored.containerd.names import repository
@@ -26,6 +27,7 @@ from moored.uninterrupted import uninterrupted
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from moored.containerd.connection import Connection
     from moored.containerd.layouts import Found
     from moored.containerd.leases import Leases
     from moored.containerd.packages import Blob, Layer, Package
@@ -56,17 +58,6 @@ class ImportedImage:
     created: datetime
 
 
-class _Leased(Connection):
-    """The same channel; what is made through it is held by a lease."""
-
-    def __init__(self, whole: Connection, lease: str) -> None:
-        vars(self).update(vars(whole))
-        vars(self)["_metadata"] = (
-            ("containerd-namespace", whole.namespace),
-            ("containerd-lease", lease),
-        )
-
-
 @dataclass
 class Import:
     """One import, under its own lease. To be used once."""
@@ -84,7 +75,7 @@ class Import:
     _undos: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        leased = _Leased(self.connection, self.lease)
+        leased = _under(self.lease, self.connection)
         self._content = Content(leased)
         self._layers = Layers(leased, self.snapshotter)
         self._diff = diff_pb2_grpc.DiffStub(leased.channel)
@@ -224,6 +215,14 @@ class Import:
                     await undo()
             except (errors.MooredError, TimeoutError) as failure:
                 error.add_note(f"cannot undo the import: {failure!r}")
+
+
+def _under(lease: str, connection: Connection) -> Connection:
+    """Return the same connection, but what is made through it is held by ``lease``."""
+    leased = copy.copy(connection)
+    metadata = (("containerd-namespace", connection.namespace), ("containerd-lease", lease))
+    vars(leased)["_metadata"] = metadata
+    return leased
 
 
 def _read(spool: Spool, blob: Blob, offset: int, size: int) -> bytes:

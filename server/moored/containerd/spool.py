@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-CHUNK_LIMIT: Final = 60.0
+SILENCE_LIMIT: Final = 60.0
 """Seconds that a stream may be silent."""
 _PIECE: Final = 1 << 20
 _GZIP: Final = b"\x1f\x8b"
@@ -154,12 +154,12 @@ class _Gunzip:
 
 @asynccontextmanager
 async def spooled(
-    chunks: AsyncIterator[bytes], directory: Path, limit: int
+    chunks: AsyncIterator[bytes], directory: Path, limit: int, *, silence: float = SILENCE_LIMIT
 ) -> AsyncIterator[Spool]:
     """Hold all that ``chunks`` bring, until the block ends; then it is gone."""
     spool = Spool(directory, limit)
     try:
-        while (chunk := await _next(chunks)) is not None:
+        while (chunk := await _next(chunks, silence)) is not None:
             await in_thread(partial(spool.take, chunk))
         await in_thread(spool.finish)
         yield spool
@@ -167,11 +167,11 @@ async def spooled(
         spool.close()
 
 
-async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
+async def _next(chunks: AsyncIterator[bytes], silence: float) -> bytes | None:
     try:
-        async with asyncio.timeout(CHUNK_LIMIT):
+        async with asyncio.timeout(silence):
             return await anext(chunks, None)
     except TimeoutError as error:
         raise errors.ArchiveInvalid(
-            f"cannot import: nothing has arrived for {CHUNK_LIMIT:g} s"
+            f"cannot import: nothing has arrived for {silence:g} s"
         ) from error

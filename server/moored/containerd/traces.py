@@ -9,16 +9,19 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from moored.containerd import mounts, sockets
-from moored.containerd.places import Places
 from moored.oci import cgroups, processes
-from moored.oci.processes import ProcessIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from moored.containerd.places import Places
+    from moored.oci.processes import ProcessIdentity
 
 TASKS: Final = "io.containerd.runtime.v2.task"
 """Where bundles are, below containerd's state directory and below its root."""

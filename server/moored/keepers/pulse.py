@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from loguru import logger
 
@@ -20,13 +20,17 @@ _PAUSE: Final = 2.0
 """Seconds between two looks."""
 
 
+class Told(Protocol):
+    async def __call__(self, *, reachable: bool) -> None: ...
+
+
 @dataclass(kw_only=True)
 class Pulse:
     ask: Callable[[], Awaitable[object]]
     """Asks containerd for something small, within a limit of its own."""
-    changed: Callable[[bool], Awaitable[None]]
-    """Told whether containerd answers, each time that becomes another."""
     reachable: bool = True
+    changed: Told | None = None
+    """Whoever is told each time that containerd stops answering, or answers again."""
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -50,4 +54,5 @@ class Pulse:
             logger.info("containerd answers again")
         else:
             logger.warning("containerd does not answer: {}", why)
-        await self.changed(reachable)
+        if self.changed is not None:
+            await self.changed(reachable=reachable)

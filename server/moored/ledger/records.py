@@ -14,7 +14,6 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from moored.model.events import Event, StartFailure
-from moored.model.exits import Exit
 from moored.model.identity import ContainerId
 from moored.model.intent import Intent
 from moored.model.resources import Leftover, Resource

@@ -75,7 +75,7 @@ class Exited:
 
 @dataclass(frozen=True)
 class Stranded:
-    """Something could not be released: the snapshot's leftovers name it. Only cleanup may follow."""
+    """Something could not be released: the leftovers name it. Only cleanup may follow."""
 
     exit: Exit | None
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from moored import errors
+from moored.containerd.names import complete_name
 from moored.errors import Violation
 from moored.model import rules
 from moored.oci import signals
@@ -61,6 +62,8 @@ class Admission:
     def check(self, spec: Spec) -> None:
         """Refuse what breaks a rule, is not served, or is not possible on this host."""
         found = rules.violations(spec)
+        if spec.image:
+            complete_name(spec.image, field="spec.image")
         if spec.stop_signal and signals.parse(spec.stop_signal) is None:
             found.append(Violation("stop_signal", "names no signal"))
         if found:

@@ -6,11 +6,9 @@ the saga can release it again, last first.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from moored import errors
 from moored.containerd.values import ContainerRecord
@@ -22,7 +20,8 @@ from moored.oci.runtime_spec import SpecRequest
 from moored.uninterrupted import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from moored.containerd.values import Mount, Runtime
     from moored.model.identity import ContainerId
@@ -89,7 +88,8 @@ class BringUp:
     """When a process began, in clock ticks since the boot: with its pid, its identity."""
     host: Callable[[], Host]
     clock: Clock
-    step_limit: float
+    task_limit: float
+    """Seconds that creating or starting a task may take: less than its step may."""
 
     def resources(self, snapshot: Snapshot, run: int) -> tuple[Resource, ...]:
         """Return all that this run may acquire."""
@@ -130,7 +130,7 @@ class BringUp:
                     rootfs=rootfs,
                     stdout=files.stdout,
                     stderr=files.stderr,
-                    within=self.step_limit,
+                    within=self.task_limit,
                 )
                 span.set_attribute("process.pid", pid)
                 ticks = self.process_ticks(pid)
@@ -139,9 +139,11 @@ class BringUp:
             ):
                 self.watch.watch(snapshot.id, snapshot.run)
             async with saga.step("run"):
-                await self.tasks.start(run, within=self.step_limit)
+                # Before the process can have ended: an exit is never earlier than its start.
+                process = Process(pid, ticks, self.clock.now())
+                await self.tasks.start(run, within=self.task_limit)
             async with saga.step("commit", limit=None):
-                await self._commit(claim, saga, Process(pid, ticks), trace_id)
+                await self._commit(claim, saga, process, trace_id)
         claim.retell(saga.timeline(snapshot.run, trace_id=trace_id))
 
     async def _rootfs(
@@ -213,7 +215,7 @@ class BringUp:
         started = Started(
             pid=process.pid,
             ticks=process.ticks,
-            at=self.clock.now(),
+            at=process.began,
             timeline=saga.timeline(claim.snapshot.run, trace_id=trace_id),
         )
         try:
@@ -227,6 +229,7 @@ class BringUp:
 class Process:
     pid: int
     ticks: int
+    began: datetime
 
 
 def _layer(resources: Sequence[Resource]) -> Resource | None:

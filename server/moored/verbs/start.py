@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from moored.owner import Owner
     from moored.registry import Claim, Registry
     from moored.saga import Clock
-    from moored.verbs.admission import Admission
     from moored.verbs.bring_up import BringUp
     from moored.verbs.create import Creator
     from moored.verbs.gate import Gate
@@ -77,7 +76,6 @@ class Attempt:
 @dataclass(frozen=True, kw_only=True)
 class Starter:
     registry: Registry
-    admission: Admission
     creator: Creator
     bring_up: BringUp
     releaser: Releaser
@@ -127,7 +125,7 @@ class Starter:
                 if isinstance(claim.snapshot.state, Running):
                     return StartOutcome(claim.snapshot, already_running=True)
                 _refuse_unless_startable(claim.snapshot)
-                self.admission.check(claim.snapshot.spec)
+                self.creator.admission.check(claim.snapshot.spec)
                 await self._take_turn(claim, saga, held)
             return await self._run(claim, attempt)
 

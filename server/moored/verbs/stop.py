@@ -7,6 +7,7 @@ begun goes on to its end.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING, Protocol
@@ -77,7 +78,14 @@ class Stopper:
         limit = grace.total_seconds() if first != SIGKILL else self.kill_limit
         if not await ended(subject, run, limit):
             await self.kill(subject, run)
-        return StopOutcome(subject.view.snapshot, already_stopped=False)
+        return StopOutcome(await self._settled(subject), already_stopped=False)
+
+    async def _settled(self, subject: Subject) -> Snapshot:
+        """Return the container once what its run held is released, or was tried to be."""
+        with suppress(errors.ContainerNotFound):  # auto_remove: its last picture stays
+            async with self.registry.claim(subject.view.snapshot.id):
+                pass
+        return subject.view.snapshot
 
     async def kill(self, subject: Subject, run: int) -> None:
         """Send SIGKILL to ``run`` if it still lives, and wait. Raises StopUnfinished."""

@@ -1,0 +1,86 @@
+"""One invocation of the command: where it calls, how it answers. Loads gRPC when it calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from moorage.addresses import DEFAULT_ADDRESS
+from moorage.cli import codes, texts
+from moorage.errors import MoorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
+
+    from google.protobuf.message import Message
+
+    from moorage.client import Client
+
+Answer = TypeVar("Answer")
+Reply = TypeVar("Reply", bound="Message")
+
+
+@dataclass
+class Session:
+    address: str = DEFAULT_ADDRESS
+    timeout: float | None = None
+    json: bool = False
+
+    def run(self, work: Callable[[Client], Coroutine[None, None, Answer]]) -> Answer:
+        """Do ``work`` with a client, on an event loop of its own."""
+        import asyncio
+
+        from moorage.client import Client
+
+        async def connected() -> Answer:
+            async with Client(self.address, timeout=self.timeout) as client:
+                return await work(client)
+
+        return asyncio.run(connected())
+
+    def answer(self, reply: Reply, view: Callable[[Reply], str]) -> None:
+        """Print ``reply``, to programs or to people."""
+        click.echo(as_json(reply) if self.json else view(reply))
+
+    def report(self, error: MoorageError) -> int:
+        """Say on stderr what went wrong, and return the exit code that it means."""
+        self.complain(texts.as_json(error) if self.json else texts.line(error))
+        return codes.of(error)
+
+    def complain(self, line: str) -> None:
+        click.echo(line if line.startswith("{") else f"moorage: {line}", err=True)
+
+    def for_each(
+        self,
+        containers: Iterable[str],
+        ask: Callable[[Client, str], Awaitable[Reply]],
+        view: Callable[[Reply], str],
+    ) -> int:
+        """Ask for all at once and answer one by one; return the first failure's exit code."""
+        import asyncio
+
+        async def attempt(client: Client, container: str) -> Reply | MoorageError:
+            try:
+                return await ask(client, container)
+            except MoorageError as error:
+                return error
+
+        async def all_of_them(client: Client) -> list[Reply | MoorageError]:
+            return await asyncio.gather(*(attempt(client, c) for c in containers))
+
+        code = 0
+        for outcome in self.run(all_of_them):
+            if isinstance(outcome, MoorageError):
+                code = self.report(outcome) if code == 0 else (self.report(outcome), code)[1]
+            else:
+                self.answer(outcome, view)
+        return code
+
+
+def as_json(message: Message, *, indent: int | None = 2) -> str:
+    """Return a message as proto3 JSON, as other gRPC tools print it."""
+    from google.protobuf import json_format
+
+    return json_format.MessageToJson(message, indent=indent, ensure_ascii=False)

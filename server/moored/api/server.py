@@ -1,0 +1,150 @@
+"""The gRPC server: our services, health, reflection, and where they listen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import grpc
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health import SERVICE_NAME as HEALTH
+from grpc_health.v1.health import aio as health
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from grpc_reflection.v1alpha import reflection
+from loguru import logger
+
+from moorage.v1 import container_service_pb2, image_service_pb2
+from moored import errors
+from moored.api.container_service import ContainerServicer
+from moored.api.image_service import ImageServicer
+from moored.api.logs import LogsDesk
+from moored.api.pictures import Pictures
+from moored.api.server_info import ServerInfo
+from moored.api.serving import Desk, Draining
+from moored.oci.host import Host
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moored.api.server_info import RuntimeFound
+    from moored.containerd.locate import Located
+    from moored.house import House, Site
+    from moored.keepers.pulse import Pulse
+    from moored.registry import Registry
+
+SERVICES: Final = (
+    container_service_pb2.DESCRIPTOR.services_by_name["ContainerService"],
+    image_service_pb2.DESCRIPTOR.services_by_name["ImageService"],
+)
+RUNTIME_HEALTH: Final = "moorage.runtime"
+"""The health service's name for: containerd answers."""
+_LAST_CALLS: Final = 1.0
+"""Seconds that calls which only wait still have once every verb has ended."""
+_SERVING: Final = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@dataclass(frozen=True)
+class Server:
+    _server: grpc.aio.Server
+    _health: health.HealthServicer
+    _draining: Draining
+
+    @classmethod
+    def build(
+        cls,
+        site: Site,
+        house: House,
+        *,
+        located: Located,
+        runtimes: Sequence[RuntimeFound],
+        pulse: Pulse,
+    ) -> Server:
+        info = ServerInfo(
+            instance=site.settings.instance,
+            containerd=located,
+            reachable=lambda: pulse.reachable,
+            runtimes=runtimes,
+            cgroup_mode=Host.look().cgroup_mode,
+            host_network_allowed=site.settings.allow_host_network,
+            services=SERVICES,
+            started=site.clock.now(),
+        )
+        images = ImageServicer(
+            house.adapters.images,
+            names_in_use=partial(_users, house.registry),
+            import_limit=site.settings.largest_import,
+        )
+        servicers = {"ContainerService": _containers(house, info), "ImageService": images}
+        draining = Draining()
+        desk = Desk(site.tracer, draining)
+        server = grpc.aio.server(
+            options=(
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", site.settings.largest_message),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            )
+        )
+        server.add_generic_rpc_handlers(
+            tuple(desk.handlers(service, servicers[service.name]) for service in SERVICES)
+        )
+        checks = health.HealthServicer()
+        add_HealthServicer_to_server(checks, server)
+        names = [service.full_name for service in SERVICES]
+        reflection.enable_server_reflection([*names, HEALTH, reflection.SERVICE_NAME], server)
+        built = cls(server, checks, draining)
+        pulse.changed = built.tell_runtime
+        return built
+
+    def bind(self, addresses: Sequence[str]) -> None:
+        for address in addresses:
+            # gRPC writes unix:/path, and host:port without a scheme.
+            target = address.removeprefix("tcp://").replace("unix://", "unix:", 1)
+            try:
+                port = self._server.add_insecure_port(target)
+            except RuntimeError as error:
+                raise errors.SetupRefused(
+                    f"cannot listen on {address!r}: it is in use, or not this host's"
+                ) from error
+            logger.info("listening on {}", address if port <= 1 else f"{address} (port {port})")
+
+    async def start(self) -> None:
+        await self._server.start()
+        await self._tell(_SERVING)
+        await self.tell_runtime(reachable=True)
+
+    async def refuse_changes(self) -> None:
+        """Say NOT_SERVING and refuse what would begin something; reads go on."""
+        self._draining.on = True
+        await self._tell(_NOT_SERVING)
+
+    async def stop(self) -> None:
+        await self._server.stop(_LAST_CALLS)
+
+    async def tell_runtime(self, *, reachable: bool) -> None:
+        await self._health.set(RUNTIME_HEALTH, _SERVING if reachable else _NOT_SERVING)
+
+    async def _tell(self, status: int) -> None:
+        for name in ("", *(service.full_name for service in SERVICES)):
+            await self._health.set(name, status)
+
+
+def _containers(house: House, info: ServerInfo) -> ContainerServicer:
+    return ContainerServicer(
+        registry=house.registry,
+        pictures=Pictures(),
+        creator=house.creator,
+        starter=house.starter,
+        stopper=house.stopper,
+        waiter=house.waiter,
+        cleaner=house.cleaner,
+        logs=LogsDesk(registry=house.registry, output=house.adapters.output, hub=house.hub),
+        server_info=info,
+    )
+
+
+def _users(registry: Registry, name: str) -> list[str]:
+    """Return the containers that were made from an image, by its name or digest."""
+    return [s.id for s in registry.all() if name in (s.image.name, s.image.digest)]
