@@ -27,7 +27,7 @@ cover: setup ## Run all tests, and say which lines and branches none of them run
 	@$(BIN)/coverage report
 
 lint: setup ## Check format, style, types, layers, protos and generated code; change nothing
-	@$(BIN)/ruff format --check --quiet --diff .
+	@$(BIN)/ruff format --diff --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy $(TYPED)
 	@$(BIN)/lint-imports --no-logo

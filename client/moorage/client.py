@@ -203,13 +203,9 @@ class Client:
         """
         return await waiting.wait_until(self, container, condition, limit, patience)
 
-    async def wait_exited(
-        self, container: str, *, patience: timedelta = timedelta()
-    ) -> Container:
+    async def wait_exited(self, container: str, *, patience: timedelta = timedelta()) -> Container:
         """Wait as long as it takes until the container has exited, and return it."""
-        reached = await self.wait_until(
-            container, wire.WAIT_CONDITION_EXITED, patience=patience
-        )
+        reached = await self.wait_until(container, wire.WAIT_CONDITION_EXITED, patience=patience)
         return reached.container
 
     async def cleanup(
@@ -282,9 +278,7 @@ class Client:
     ) -> image_wire.ImportResponse:
         """Import the images of an archive: a file opened in binary mode, or pieces of one."""
         requests = import_requests(archive, name)
-        return await self._connection.send(
-            self.images.Import, requests, "import an image", options
-        )
+        return await self._connection.send(self.images.Import, requests, "import an image", options)
 
     async def list_images(
         self, **options: Unpack[CallOptions]
@@ -301,6 +295,4 @@ class Client:
         """Forget an image's name."""
         request = image_wire.RemoveRequest(image=image)
         to = f"remove image {image!r}"
-        return await self._connection.ask(
-            self.images.Remove, request, to, options, ANSWER_WITHIN
-        )
+        return await self._connection.ask(self.images.Remove, request, to, options, ANSWER_WITHIN)

@@ -7,11 +7,12 @@ is a plain ``MoorageError``; its ``code`` and ``reason`` say what it was.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from grpc import StatusCode
 
 

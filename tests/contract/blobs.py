@@ -44,6 +44,7 @@ async def write(
             break
         answers.append(answer)
     await call.done_writing()
+    assert await call.read() == answers[-1]  # said once more at the end
     assert await call.read() is grpc.aio.EOF
     return answers
 

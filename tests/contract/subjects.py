@@ -25,6 +25,7 @@ from google.protobuf.message import Message
 from moored.containerd_api import (
     containers_pb2,
     containers_pb2_grpc,
+    content_pb2,
     content_pb2_grpc,
     diff_pb2_grpc,
     events_pb2_grpc,
@@ -61,7 +62,6 @@ SNAPSHOTTER: Final = "overlayfs"
 CALL_WITHIN: Final = 20.0
 _SPEC_TYPE: Final = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 _BUNDLES: Final = "io.containerd.runtime.v2.task"
-_BUSYBOX: Final = Path("/bin/busybox")
 _LINKS: Final = ("sh", "sleep", "true", "false", "echo")
 _CHANNEL_OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 20),
@@ -88,6 +88,8 @@ async def refused(call: Awaitable[object]) -> Refusal:
 
 class Subject(ABC):
     """One containerd, seen by its wire."""
+
+    program: Path = Path("/bin/busybox")
 
     def __init__(self, address: str, root: Path, state: Path, namespace: str, files: Path) -> None:
         self.address: Final = address
@@ -149,7 +151,7 @@ class Subject(ABC):
             await self.call(self.layers.Stat, stat)
             return
         mounts = await self.prepare(f"{BASE}-filling", parent="")
-        _fill(Path(mounts[0].source))  # a layer without a parent is a directory
+        _fill(Path(mounts[0].source), self.program)  # a layer without a parent is a directory
         request = snapshots_pb2.CommitSnapshotRequest(
             snapshotter=SNAPSHOTTER, name=BASE, key=f"{BASE}-filling", labels=ROOT_LABEL
         )
@@ -250,6 +252,8 @@ class Subject(ABC):
 
 
 class Fake(Subject):
+    program = Path("/bin/true")  # anything that can be executed, and is small
+
     def __init__(self, fake: FakeContainerd, namespace: str, files: Path) -> None:
         super().__init__(fake.address, fake.root, fake.state, namespace, files)
         self.fake: Final = fake
@@ -284,6 +288,8 @@ class Real(Subject):
         seen = containerd.address
         super().__init__(seen.socket, seen.root, seen.state, namespace, files)
         self.containerd: Final = containerd
+        self._stale: Final[list[Path]] = []
+        """Sockets of shims that were killed: nobody else removes them."""
 
     async def go_down(self) -> None:
         await asyncio.to_thread(self.containerd.stop)
@@ -296,7 +302,9 @@ class Real(Subject):
         await eventually(lambda: not processes.is_alive(pid), f"{name} is dead")
 
     async def kill_shim(self, name: str, pid: int) -> None:
+        socket = (self.bundle(name) / "address").read_text().removeprefix("unix://")
         os.kill(processes.shim_of(self.address, name), signal.SIGKILL)
+        self._stale.append(Path(socket))
 
     async def break_mid_create(self, request: tasks_pb2.CreateTaskRequest) -> None:
         """A FIFO that nobody reads holds the shim when the runtime has made the container."""
@@ -333,9 +341,15 @@ class Real(Subject):
             await self.remove_layer(info.name)
         for image in (await self.call(self.images.List, images_pb2.ListImagesRequest())).images:
             await self.call(self.images.Delete, images_pb2.DeleteImageRequest(name=image.name))
+        stored = await self.stream(self.content.List, content_pb2.ListContentRequest())
+        for digest in (info.digest for reply in stored for info in reply.info):
+            request = content_pb2.DeleteContentRequest(digest=digest)
+            await self.call(self.content.Delete, request)
         for lease in (await self.call(self.leases.List, leases_pb2.ListRequest())).leases:
-            request = leases_pb2.DeleteRequest(id=lease.id, sync=True)
-            await self.call(self.leases.Delete, request)
+            release = leases_pb2.DeleteRequest(id=lease.id, sync=True)
+            await self.call(self.leases.Delete, release)
+        for socket in self._stale:
+            socket.unlink(missing_ok=True)
         remove_cgroups(self.namespace)
 
     async def _tidy_task(self, name: str) -> None:
@@ -353,10 +367,10 @@ def remove_cgroups(parent: str) -> None:
             Path(place).rmdir()
 
 
-def _fill(place: Path) -> None:
+def _fill(place: Path, program: Path) -> None:
     for name in ("bin", "dev", "etc", "proc", "sys", "tmp"):
         (place / name).mkdir()
-    shutil.copy(_BUSYBOX, place / "bin" / "busybox")
+    shutil.copy(program, place / "bin" / "busybox")
     for name in _LINKS:
         (place / "bin" / name).symlink_to("busybox")
 

@@ -55,7 +55,6 @@ async def test_killed_in_mid_create_leaves_what_only_delete_removes(subject: Sub
     assert (await refused(subject.delete("halved"))).code is StatusCode.NOT_FOUND
     assert not subject.bundle("halved").exists()
     await subject.call(subject.tasks.Create, request)
-    await subject.delete("halved")
 
 
 async def test_bundle_that_containerd_forgot_blocks_its_name(subject: Subject) -> None:
@@ -70,7 +69,6 @@ async def test_bundle_that_containerd_forgot_blocks_its_name(subject: Subject) -
     assert (await refused(subject.delete("stale"))).code is StatusCode.NOT_FOUND
     subject.bundle("stale").rmdir()
     await subject.call(subject.tasks.Create, request)
-    await subject.delete("stale")
 
 
 async def test_death_of_a_shim_is_no_exit(subject: Subject) -> None:

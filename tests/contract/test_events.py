@@ -73,7 +73,7 @@ async def test_topic_has_a_grammar(subject: Subject, topic: str) -> None:
 
 
 async def test_task_tells_its_life(subject: Subject) -> None:
-    async with _listening(subject, 'topic~="^/tasks/"', f"topic=={_BEAT}") as listener:
+    async with _listening(subject, 'topic~="^/tasks/"', f'topic=="{_BEAT}"') as listener:
         pid = await subject.running("told", ("/bin/sh", "-c", "exit 5"))
         exit_ = await subject.wait("told")
         await subject.delete("told")

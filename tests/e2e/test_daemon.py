@@ -107,7 +107,7 @@ def test_a_ledger_that_cannot_be_read_is_never_replaced(site: Site) -> None:
 
 def test_config_prints_what_is_in_force(site: Site) -> None:
     daemon = site.moored({"drain_timeout": "3s"})
-    command = [*daemon.command[:3], "config", *daemon.command[3:]]
+    command = [*daemon.command, "config"]
     done = _run(command, daemon.environment)
     assert done.returncode == 0, done.stderr
     shown = tomllib.loads(done.stdout)
@@ -173,7 +173,7 @@ async def test_an_embedded_containerd_outlives_moored_and_ends_on_request(
     daemon.stop()
     home = str(daemon.home)
     assert processes.naming(home)
-    stop = [*daemon.command[:3], "containerd", "stop", *daemon.command[3:]]
+    stop = [*daemon.command, "containerd", "stop"]
     done = _run(stop, daemon.environment)
     assert done.returncode == 0, done.stderr
     assert processes.naming(home) == set()

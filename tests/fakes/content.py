@@ -17,7 +17,7 @@ from tests.fakes.filters import matching
 from tests.fakes.images import set_labels
 from tests.fakes.refusals import Refused, exists, invalid, lost, not_found, unmet
 from tests.fakes.snapshots import lease_of
-from tests.fakes.store import Blob
+from tests.fakes.store import Blob, never
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -92,8 +92,8 @@ class Content(content_pb2_grpc.ContentServicer):
         self, request: content_pb2.ReadContentRequest, context: Context
     ) -> AsyncIterator[content_pb2.ReadContentResponse]:
         content = self._blob(request.digest, context).content
-        end = request.offset + request.size if request.size else len(content)
-        if request.offset > len(content) or end > len(content):
+        end = min(request.offset + (request.size or len(content)), len(content))
+        if request.offset > len(content):
             raise Refused(StatusCode.OUT_OF_RANGE, f"read past object length {len(content)} bytes")
         for offset in range(request.offset, end, _PART):
             part = content[offset : min(offset + _PART, end)]
@@ -104,11 +104,15 @@ class Content(content_pb2_grpc.ContentServicer):
     ) -> AsyncIterator[content_pb2.WriteContentResponse]:
         space = self._store.there(context)
         ingest: Ingest | None = None
+        answer: content_pb2.WriteContentResponse | None = None
         try:
             async for message in request:
                 if ingest is None:
                     ingest = self._opened(space, message, context)
-                yield await self._written(space, ingest, message, context)
+                answer = await self._written(space, ingest, message, context)
+                yield answer
+            if answer is not None:
+                yield answer  # the real one, too, says it once more
         finally:
             if ingest is not None:
                 ingest.locked = False
@@ -165,8 +169,8 @@ class Content(content_pb2_grpc.ContentServicer):
                 self._commit(space, ingest, message, context)
         return content_pb2.WriteContentResponse(
             action=message.action,
-            started_at=self._store.stamp(),
-            updated_at=self._store.stamp(),
+            started_at=never(),
+            updated_at=never(),
             offset=len(ingest.content),
             total=ingest.total,
             digest=ingest.digest,

@@ -194,13 +194,13 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
 
     def end(self, space: Namespace, task: Task, status: int, at: datetime | None = None) -> None:
         """Let the process exit; the task stays until it is deleted."""
-        process = task.process
+        process, at = task.process, at or self._store.now()
         process.status = task_types_pb2.STOPPED
         process.exit_status = status
-        process.exited_at.FromDatetime(at or self._store.now())
+        process.exited_at.FromDatetime(at)
         task.ended.set()
         self._store.tell(f".task {process.id}")
-        self._announce_exit(space, process.id, process.pid, status, at or self._store.now())
+        self._announce_exit(space, process.id, process.pid, status, at)
 
     def lose_shim(self, space: Namespace, task: Task) -> None:
         """End the shim: containerd sweeps up behind it, and says things that are not so."""

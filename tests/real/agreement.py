@@ -28,12 +28,16 @@ UNSETTLED = {
     container_pb2.CONTAINER_STATE_STARTING,
     container_pb2.CONTAINER_STATE_STOPPING,
     container_pb2.CONTAINER_STATE_REMOVING,
+    container_pb2.CONTAINER_STATE_STRANDED,
 }
 SETTLE_WITHIN = 60.0
 
 
 async def settled_container(wire: Wire, reference: str) -> Container | None:
-    """Return a container once no verb is at it any more. None: it is not there."""
+    """Return a container once no verb is at it, and nothing is left to be released.
+
+    None: it is not there.
+    """
     last: list[Container | None] = [None]
 
     async def at_rest() -> bool:

@@ -9,6 +9,7 @@ import pytest
 from google.protobuf import duration_pb2, timestamp_pb2
 from hypothesis import given
 from hypothesis import strategies as st
+
 from moorage.v1 import container_pb2, container_service_pb2
 from moored import errors
 from moored.api import asked, pictures
@@ -67,8 +68,7 @@ specs = st.builds(
     labels=st.dictionaries(st.text(), st.text()),
     hostname=st.text(),
     stop_signal=st.text(),
-    stop_timeout=st.none()
-    | st.timedeltas(min_value=timedelta(), max_value=timedelta(days=10_000)),
+    stop_timeout=st.none() | st.timedeltas(min_value=timedelta(), max_value=timedelta(days=10_000)),
     auto_remove=st.booleans(),
     runtime=st.text(),
     network=st.text(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from moored import errors
 from moored.verbs.gate import Gate
 

@@ -7,21 +7,27 @@ import gzip
 import itertools
 import secrets
 import subprocess
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal
 
 import pytest
 
 from demo.busybox_image import build
 from moored import errors
-from moored.containerd.connection import CALL_LIMIT, Connection
-from moored.containerd.images import ImportedImage, Images
+from moored.containerd.connection import CALL_LIMIT, Absent, Connection
+from moored.containerd.images import Images, ImportedImage
 from moored.containerd.layers import Layers
 from moored.containerd.leases import Leases
 from moored.containerd.records import Records, Target
-from moored.containerd_api import content_pb2, content_pb2_grpc
+from moored.containerd_api import (
+    content_pb2,
+    content_pb2_grpc,
+    namespaces_pb2,
+    namespaces_pb2_grpc,
+)
 from tests.unit.tars import (
     OCI,
     described,
@@ -36,7 +42,7 @@ from tests.unit.tars import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     import grpc.aio
 
@@ -49,7 +55,6 @@ LIMIT: Final = 64 << 20
 NAME: Final = "docker.io/library/thing:1"
 HELD: Final = {"containerd.io/gc.root": datetime.now(UTC).isoformat()}
 Fault = Literal["request lost", "reply lost", "cancelled", "cancelled late"]
-T = TypeVar("T")
 
 
 @dataclass
@@ -70,13 +75,19 @@ class Place:
     def on(self, connection: Connection) -> Images:
         return Images(connection, Layers(connection), Leases(connection), spool=self.spool)
 
-    async def bring(self, archive: bytes, **options: str) -> list[ImportedImage]:
-        return await self.images.import_(stream(archive), limit=LIMIT, **options)
+    async def bring(self, archive: bytes) -> list[ImportedImage]:
+        return await self.images.import_(stream(archive), limit=LIMIT)
 
     async def collect(self) -> None:
         """Let containerd's collector run now."""
         await self.leases.create("collect", {})
         await self.leases.delete("collect", sync=True)
+
+    async def clear(self) -> None:
+        for record in await self.records.list():
+            await self.records.delete(record.name)
+        await self.images.sweep()
+        await self.collect()
 
     async def held(self) -> dict[str, dict[str, str]]:
         """Return all there is, each with what would differ if it were made anew."""
@@ -105,10 +116,18 @@ async def place(site: Site, tmp_path: Path) -> AsyncIterator[Place]:
     socket = site.containerd.address.socket
     connection = Connection(socket, namespace=f"i{secrets.token_hex(4)}")
     yield (made := Place(connection, tmp_path))
-    for record in await made.records.list():
-        await made.records.delete(record.name)
+    await made.clear()
     assert await made.held() == NOTHING
+    await namespace_gone(connection)
     await connection.close()
+
+
+async def namespace_gone(connection: Connection) -> None:
+    """Take the namespace out of sight of whoever looks at all of them."""
+    rpc = namespaces_pb2_grpc.NamespacesStub(connection.channel)
+    request = namespaces_pb2.DeleteNamespaceRequest(name=connection.namespace)
+    with suppress(Absent):
+        await connection.unary(rpc.Delete, request, "delete the namespace")
 
 
 async def stream(archive: bytes) -> AsyncIterator[bytes]:
@@ -244,8 +263,9 @@ async def test_only_the_last_name_of_a_digest_holds_it(place: Place) -> None:
 
 
 async def test_a_layer_that_is_not_what_its_image_says_leaves_nothing(place: Place) -> None:
-    fine, wrong = layer(a=b"a"), gzip.compress(layer(b=b"b"))
-    archive = oci("x:1", fine, wrong)  # its diff id is that of the compressed bytes
+    fine, wrong = gzip.compress(layer(a=b"a")), gzip.compress(layer(b=b"b"))
+    # Its diff ids are those of the compressed bytes.
+    archive = oci("x:1", fine, wrong, media_type=f"{OCI}.layer.v1.tar+gzip")
     with pytest.raises(errors.ArchiveInvalid, match="unpacks to"):
         await place.bring(archive)
     assert await place.held() == NOTHING
@@ -257,16 +277,16 @@ async def test_a_layer_that_cannot_be_unpacked_leaves_nothing(place: Place) -> N
     assert await place.held() == NOTHING
 
 
-@pytest.mark.parametrize("archive", [b"", b"junk" * 1000, tar_of({"hello": b"world"})])
-async def test_what_is_no_archive_changes_nothing(place: Place, archive: bytes) -> None:
+@pytest.mark.parametrize("junk", [b"", b"junk" * 1000, tar_of({"hello": b"world"})])
+async def test_what_is_no_archive_changes_nothing(place: Place, junk: bytes) -> None:
     with pytest.raises(errors.ArchiveInvalid):
-        await place.bring(archive)
+        await place.bring(junk)
     assert await place.held() == NOTHING
 
 
 async def test_records_that_cannot_be_read_are_listed_and_can_be_removed(place: Place) -> None:
     await place.bring(tar_of(docker_files()))
-    for number, media_type in enumerate((f"{OCI}.manifest.v1+json", f"{OCI}.index.v1+json", "")):
+    for number, media_type in enumerate((f"{OCI}.manifest.v1+json", f"{OCI}.index.v1+json", "a/b")):
         target = Target(media_type, digest(b"gone"), 4)
         await place.records.put(f"docker.io/library/broken:{number}", target)
     listed = {one.name.rpartition("/")[2]: one.size for one in await place.images.list()}
@@ -319,12 +339,18 @@ async def test_archives_of_skopeo_are_taken(
 
 
 class Faulty(Connection):
-    """A connection on which one call goes wrong, once."""
+    """A connection on which one call goes wrong, once. ``victim`` is who is cancelled then."""
 
     def __init__(self, whole: Connection, at: int, fault: Fault) -> None:
         vars(self).update(vars(whole))
+        # Shared by the copies that are under a lease.
         self.calls = {"made": 0, "to fail": at}
         self.fault: Fault = fault
+        self.victims: list[asyncio.Task[list[ImportedImage]]] = []
+
+    @property
+    def has_failed(self) -> bool:
+        return self.calls["to fail"] == -1
 
     async def unary(
         self,
@@ -336,12 +362,10 @@ class Faulty(Connection):
         wait_for_ready: bool = True,
         **facts: str,
     ) -> Reply:
-        self.before(to)
-        reply = await super().unary(
-            rpc, request, to, within=within, wait_for_ready=wait_for_ready, **facts
-        )
-        self.after(to)
-        return reply
+        with self.fails(to):
+            return await super().unary(
+                rpc, request, to, within=within, wait_for_ready=wait_for_ready, **facts
+            )
 
     async def exchange(
         self,
@@ -351,37 +375,29 @@ class Faulty(Connection):
         *,
         within: float | None = CALL_LIMIT,
         **facts: str,
-    ) -> AsyncIterator[Reply]:
-        self.before(to)
-        async for reply in super().exchange(rpc, requests, to, within=within, **facts):
-            yield reply
-        self.after(to)
+    ) -> AsyncGenerator[Reply, None]:
+        with self.fails(to):
+            async for reply in super().exchange(rpc, requests, to, within=within, **facts):
+                yield reply
 
-    def before(self, to: str) -> None:
-        # The count is shared by the copies that are under a lease.
+    @contextmanager
+    def fails(self, to: str) -> Iterator[None]:
         self.calls["made"] += 1
-        if self.fault == "request lost":
-            self.fail(to)
-        elif self.fault == "cancelled":
-            self.cancel()
+        number = self.calls["made"]
+        self.fail_at(number, to, "request lost", "cancelled")
+        try:
+            yield
+        finally:
+            self.fail_at(number, to, "reply lost", "cancelled late")
 
-    def after(self, to: str) -> None:
-        if self.fault == "reply lost":
-            self.fail(to)
-        elif self.fault == "cancelled late":
-            self.cancel()
-
-    def fail(self, to: str) -> None:
-        if self.calls["made"] == self.calls["to fail"]:
-            self.calls["to fail"] = -1
+    def fail_at(self, number: int, to: str, lost: Fault, cancelled: Fault) -> None:
+        if number != self.calls["to fail"] or self.fault not in (lost, cancelled):
+            return
+        self.calls["to fail"] = -1
+        if self.fault == lost:
             raise errors.RuntimeUnreachable(f"cannot {to}: lost")
-
-    def cancel(self) -> None:
-        if self.calls["made"] == self.calls["to fail"]:
-            self.calls["to fail"] = -1
-            task = asyncio.current_task()
-            assert task is not None
-            task.cancel()
+        for victim in self.victims:
+            victim.cancel()
 
 
 @pytest.mark.parametrize("fault", ["request lost", "reply lost", "cancelled", "cancelled late"])
@@ -389,38 +405,42 @@ class Faulty(Connection):
 async def test_an_import_that_breaks_anywhere_leaves_the_world_as_it_was(
     place: Place, fault: Fault, replaces: bool
 ) -> None:
-    if replaces:
-        await place.bring(tar_of(docker_files(layer(old=b"1"))))
     archive = tar_of(docker_files(layer(a=b"a"), layer(b=b"b"), tags=(NAME, "other:1")))
-    before, broken = await place.held(), 0
+    broken: list[int] = []
     for at in itertools.count(1):
+        if replaces:
+            await place.bring(tar_of(docker_files(layer(old=b"1"))))
+        before = await place.held()
         connection = Faulty(place.connection, at, fault)
-        try:
-            await place.on(connection).import_(stream(archive), limit=LIMIT)
-        except (errors.RuntimeUnreachable, asyncio.CancelledError) as error:
-            broken += 1
-            settle(error)
-            if committed(await place.held()):
-                break  # the last call of all: only the caller did not hear of it
-            await place.collect()
-            assert await place.held() == before, f"call {at}"
-            continue
-        if connection.calls["made"] < at:
+        work = place.on(connection).import_(stream(archive), limit=LIMIT)
+        importing = asyncio.create_task(work)
+        connection.victims.append(importing)
+        await asyncio.wait([importing])
+        await place.collect()
+        after = await place.held()
+        if not importing.cancelled() and importing.exception() is None:
+            assert set(after["images"]) == {NAME, "docker.io/library/other:1"}
+            assert after["leases"] == {}
+            await place.clear()
+        elif after != before:
+            # Cancelled when all was done, or while the lease was dropped.
+            assert importing.cancelled()
+            assert set(after["images"]) == {NAME, "docker.io/library/other:1"}
+            assert after["leases"] == {}
+            await place.clear()
+        else:
+            broken.append(at)
+        if not connection.has_failed:
             break
-    assert broken > 10
-    await place.collect()
-    assert committed(await place.held())
+    assert len(broken) > 10
 
 
-def settle(error: BaseException) -> None:
-    """Take back a cancel that has been answered."""
-    task = asyncio.current_task()
-    if isinstance(error, asyncio.CancelledError) and task is not None:
-        task.uncancel()
-
-
-def committed(held: Mapping[str, Mapping[str, str]]) -> bool:
-    return "docker.io/library/other:1" in held["images"] and not held["leases"]
+async def test_the_lease_of_a_killed_import_is_swept(place: Place) -> None:
+    await place.leases.create("moorage-import-killed", {})
+    await place.leases.create("somebody else's", {})
+    assert await place.images.sweep() == 1
+    assert list((await place.held())["leases"]) == ["somebody else's"]
+    await place.leases.delete("somebody else's", sync=True)
 
 
 async def test_a_name_is_found_in_one_call_once_it_is_known(place: Place) -> None:

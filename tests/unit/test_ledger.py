@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+
 from moored import errors
 from moored.ledger.changes import Change, Drop, Happening, Put
 from moored.ledger.records import read, write
@@ -21,7 +22,6 @@ from moored.model.intent import Action, Asker, Intent
 from moored.model.resources import Hold, Kind, Leftover, Resource
 from moored.model.spec import Spec
 from moored.model.timeline import Step, StepOutcome, Timeline
-
 from tests.unit.samples import AT, snapshot
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from moored.owner import Owner
 from moored.uninterrupted import in_thread, uninterrupted
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 from google.rpc import error_details_pb2
+
 from moorage import errors as client_errors
 from moored import errors
 from moored.api import phrasebook

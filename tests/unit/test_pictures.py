@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
+
 from moorage.v1 import container_pb2, container_service_pb2
 from moored.api import pictures
 from moored.api.pictures import Pictures
@@ -13,7 +14,6 @@ from moored.model import state as states
 from moored.model.exits import Exit, Origin
 from moored.model.timeline import Stage
 from moored.registry import View
-
 from tests.unit.samples import AT, snapshot
 
 EXIT = Exit(3, Origin.PROCESS, AT)

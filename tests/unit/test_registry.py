@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from moored import errors
 from moored.ledger.changes import Drop, Put
 from moored.model.events import RemoveRequested, Started, StartRequested, TaskExited
@@ -15,7 +16,6 @@ from moored.model.resources import Kind, Resource
 from moored.model.state import Created, Exited, Running, Snapshot, Starting
 from moored.model.timeline import Stage
 from moored.registry import Registry
-
 from tests.unit.samples import AT, Journal, now, snapshot
 
 REMOVE = RemoveRequested(Intent(Action.REMOVE), AT)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from moored.model.identity import is_id, is_name, parse_run_id, run_id
 from moored.model.rules import is_numeric_user, violations
 from moored.model.spec import Spec

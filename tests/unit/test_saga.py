@@ -6,13 +6,14 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
 from moored import errors
 from moored.model.resources import Kind, Resource
 from moored.model.timeline import Stage, StepOutcome
 from moored.saga import Limits, Saga
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 LAYER = Resource(Kind.LAYER, "layer", 1)

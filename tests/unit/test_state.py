@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+
 from moored.errors import IllegalTransition
 from moored.model import state as states
 from moored.model.events import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,6 @@ from tests.unit.outputs import BOX, DEADLINE, SECOND, grown_to, write
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -182,15 +182,38 @@ async def test_a_closed_follower_is_never_rung(hub: Hub, run: RunOutput) -> None
     follow.close()
 
 
+def kernel_watches() -> int:
+    """Count this process's watches as the kernel lists them."""
+    lists = [
+        Path(f"/proc/self/fdinfo/{fd.name}").read_text()
+        for fd in Path("/proc/self/fd").iterdir()
+        if fd.is_symlink() and os.readlink(fd) == "anon_inode:inotify"
+    ]
+    return sum(text.count("inotify wd:") for text in lists)
+
+
+async def test_what_nobody_wants_to_hear_of_is_not_watched(hub: Hub, run: RunOutput) -> None:
+    bell = Bell()
+    hub.watch(BOX, 1)
+    follow = hub.follow(run, Stream, bell.ring)
+    follow.listen()
+    assert kernel_watches() == 2
+    await hub.unwatch(BOX, 1)
+    assert kernel_watches() == 2
+    follow.close()
+    assert kernel_watches() == 0
+
+
 async def test_a_follower_hears_that_the_files_are_removed(
     hub: Hub, output: Output, run: RunOutput
 ) -> None:
     bell = Bell()
     follow = hub.follow(run, [Stream.STDOUT], bell.ring)
     follow.listen()
-    output.remove(BOX)
-    await bell.rung()
-    follow.listen()  # to what is gone: no harm
+    with run.stdout.open("ab"):  # as the shim has it: the file lives on without a name
+        output.remove(BOX)
+        await bell.rung()
+        follow.listen()  # to what is gone: no harm
     follow.close()
 
 

@@ -109,6 +109,11 @@ def test_what_no_record_covers_was_written_when_the_file_was_modified(file: Path
         assert list(index.backwards(11, 30)) == [(8, 11, 30), (5, 8, 20), (0, 5, 10)]
 
 
+def test_looking_back_times_never_rise_though_clocks_do(file: Path) -> None:
+    with written(file, (5, 10)) as index:
+        assert list(index.backwards(8, 3)) == [(5, 8, 10), (0, 5, 10)]
+
+
 def test_looking_back_from_the_middle_starts_with_the_record_that_covers_it(file: Path) -> None:
     with written(file, (5, 10), (8, 20), (12, 30)) as index:
         assert list(index.backwards(7, 99)) == [(5, 7, 20), (0, 5, 10)]

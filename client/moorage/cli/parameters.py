@@ -1,4 +1,7 @@
-"""What options and arguments of several commands are made of."""
+"""What options and arguments of several commands are made of.
+
+``duration``, ``time`` and ``address`` are types of options; the help shows their names.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from moorage import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from click.shell_completion import CompletionItem
 
     from moorage.cli.session import Session
 
@@ -21,61 +25,40 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)?")
 _SECONDS: Final = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST: Final = 3e9
+"""Seconds: nobody means a century."""
 
 
-class DurationType(click.ParamType):
-    name = "duration"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
-        if (duration := _duration(str(value))) is None:
-            self.fail(f"{value!r} is no duration: 500ms, 10s, 5m, 2h or 1d", param, ctx)
-        return duration
+def duration(text: str) -> timedelta:
+    if (found := _duration(text)) is None:
+        raise click.BadParameter(f"{text!r} is no duration: 500ms, 10s, 5m, 2h or 1d")
+    return found
 
 
-class MomentType(click.ParamType):
+def time(text: str) -> datetime:
     """A time as RFC 3339 has it, or so long ago."""
-
-    name = "time"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        if (ago := _duration(str(value))) is not None:
-            return datetime.now(UTC) - ago
-        try:
-            return datetime.fromisoformat(str(value)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            why = "10s, or 2006-01-02T15:04:05Z"
-            self.fail(f"{value!r} is neither a time nor a duration: {why}", param, ctx)
+    if (ago := _duration(text)) is not None:
+        return datetime.now(UTC) - ago
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(
+            f"{text!r} is neither a duration nor a time: 10s, or 2006-01-02T15:04:05Z"
+        ) from error
 
 
-class AddressType(click.ParamType):
-    name = "address"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        try:
-            addresses.target(str(value))
-        except ValueError as refusal:
-            self.fail(str(refusal), param, ctx)
-        return str(value)
-
-
-DURATION: Final = DurationType()
-MOMENT: Final = MomentType()
-ADDRESS: Final = AddressType()
+def address(text: str) -> str:
+    try:
+        addresses.target(text)
+    except ValueError as refusal:
+        raise click.BadParameter(str(refusal)) from refusal
+    return text
 
 
 def _duration(text: str) -> timedelta | None:
     match = _DURATION.fullmatch(text)
-    return timedelta(seconds=float(match[1]) * _SECONDS[match[2]]) if match else None
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else _LONGEST
+    return timedelta(seconds=seconds) if seconds < _LONGEST else None
 
 
 def json_option(command: Command) -> Command:

@@ -46,17 +46,18 @@ class Session:
 
     def report(self, error: MoorageError) -> int:
         """Say on stderr what went wrong, and return the exit code that it means."""
-        self.complain(texts.as_json(error) if self.json else texts.line(error))
+        if self.json:
+            click.echo(texts.as_json(error), err=True)
+        else:
+            complain(texts.line(error))
         return codes.of(error)
-
-    def complain(self, line: str) -> None:
-        click.echo(line if line.startswith("{") else f"moorage: {line}", err=True)
 
     def for_each(
         self,
         containers: Iterable[str],
         ask: Callable[[Client, str], Awaitable[Reply]],
         view: Callable[[Reply], str],
+        judge: Callable[[Reply], int] = lambda _: 0,
     ) -> int:
         """Ask for all at once and answer one by one; return the first failure's exit code."""
         import asyncio
@@ -73,10 +74,16 @@ class Session:
         code = 0
         for outcome in self.run(all_of_them):
             if isinstance(outcome, MoorageError):
-                code = self.report(outcome) if code == 0 else (self.report(outcome), code)[1]
+                found = self.report(outcome)
             else:
                 self.answer(outcome, view)
+                found = judge(outcome)
+            code = code or found
         return code
+
+
+def complain(line: str) -> None:
+    click.echo(f"moorage: {line}", err=True)
 
 
 def as_json(message: Message, *, indent: int | None = 2) -> str:

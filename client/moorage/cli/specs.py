@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from moorage.cli.parameters import DURATION, image_argument
+from moorage.cli.parameters import duration, image_argument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,7 +32,7 @@ _OPTIONS: Final = (
     ),
     click.option("--hostname", help="The host name inside."),
     click.option("--stop-signal", metavar="SIGNAL", help="What stop sends first."),
-    click.option("--stop-timeout", type=DURATION, help="How long stop waits before it kills."),
+    click.option("--stop-timeout", type=duration, help="How long stop waits before it kills."),
     click.option("--network", metavar="MODE", help="none or host."),
     click.option("--runtime", metavar="NAME", help="One of those that info lists."),
     click.option(

@@ -20,10 +20,8 @@ def _spelled(character: str) -> str:
 
 def line(error: MoorageError) -> str:
     """Return ``cannot <verb> <thing>: <why> (REASON, step task)``."""
-    why = [error.message]
-    for violation in error.violations:
-        if violation.why not in error.message:
-            why.append(f"{violation.field} {violation.why}")
+    untold = [v for v in error.violations if v.why not in error.message]
+    why = [error.message, *(f"{violation.field} {violation.why}" for violation in untold)]
     marks = [error.reason] if error.reason else []
     if step := error.metadata.get("step"):
         marks.append(f"step {step}")

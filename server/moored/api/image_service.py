@@ -5,7 +5,7 @@ Raises what ``errors`` has; what that is on the wire, the phrasebook says.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from moorage.v1 import image_service_pb2, image_service_pb2_grpc
 from moored import errors
@@ -15,16 +15,28 @@ from moored.containerd.names import complete_name
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from moored.containerd.images import Images, ImportedImage
+    from moored.containerd.images import ImportedImage
 
 LARGEST_CHUNK: Final = 1 << 20
 
+NamesInUse: TypeAlias = "Callable[[str], Sequence[str]]"
+
+
+class ImageStore(Protocol):
+    async def import_(
+        self, chunks: AsyncIterator[bytes], *, limit: int, name: str, in_use: NamesInUse
+    ) -> list[ImportedImage]: ...
+
+    async def list(self) -> list[ImportedImage]: ...
+
+    async def remove(self, name: str) -> bool: ...
+
+    async def only_held_by(self, name: str) -> set[str]: ...
+
 
 class ImageServicer(image_service_pb2_grpc.ImageServiceServicer):
-    def __init__(
-        self, images: Images, *, names_in_use: Callable[[str], Sequence[str]], import_limit: int
-    ) -> None:
-        """``names_in_use`` tells which containers were made from a complete name or a digest."""
+    def __init__(self, images: ImageStore, *, names_in_use: NamesInUse, import_limit: int) -> None:
+        """``names_in_use`` tells which containers were made from a digest."""
         self._images = images
         self._names_in_use = names_in_use
         self._import_limit = import_limit

@@ -15,7 +15,7 @@ from moored import errors
 from moored.containerd import documents, names
 from moored.containerd.archive import LARGEST_DOCUMENT, read_archive
 from moored.containerd.content import Content
-from moored.containerd.importing import Import, ImportedImage
+from moored.containerd.importing import LEASE_PREFIX, Import, ImportedImage
 from moored.containerd.layouts import read_packages
 from moored.containerd.names import complete_name
 from moored.containerd.packages import top_chain_id
@@ -131,6 +131,13 @@ class Images:
         # What is still meant by another name is read again.
         self._meanings.clear()
         return removed
+
+    async def sweep(self) -> int:
+        """Drop what imports of a service that was killed have left. Not while any is under way."""
+        left = [one.id for one in await self._leases.list() if one.id.startswith(LEASE_PREFIX)]
+        for lease in left:
+            await self._leases.delete(lease, sync=True)
+        return len(left)
 
     async def only_held_by(self, name: str) -> set[str]:
         """Return the digests, of manifests and indexes, that no other name means."""

@@ -94,9 +94,7 @@ class Import:
         except BaseException as error:
             await uninterrupted(self._undo(error))
             raise
-        # The names hold it all now, and the lease would expire.
-        with suppress(errors.MooredError):
-            await uninterrupted(self.leases.delete(self.lease, sync=self._replaced))
+        await uninterrupted(self._let_go())
         return imported
 
     async def _hold(self) -> None:
@@ -104,6 +102,14 @@ class Import:
         self._undos.append(partial(self.leases.delete, self.lease, sync=True))
         stamp = expiry.strftime("%Y-%m-%dT%H:%M:%SZ")
         await self.leases.create(self.lease, {_EXPIRY_LABEL: stamp})
+
+    async def _let_go(self) -> None:
+        """Drop the lease: the names hold it all now."""
+        for _ in range(_ATTEMPTS):
+            # Beyond that it is swept, or expires.
+            with suppress(errors.RuntimeUnreachable):
+                await self.leases.delete(self.lease, sync=self._replaced)
+                return
 
     async def _store(self, package: Package) -> None:
         for blob in package.blobs():

@@ -1,0 +1,203 @@
+"""The commands of containers that exist, and ``create``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from moorage.cli import codes
+from moorage.cli.parameters import (
+    container_argument,
+    containers_argument,
+    duration,
+    json_option,
+)
+from moorage.cli.session import Session, complain
+from moorage.cli.specs import FROM_IMAGE_ON, spec_of, spec_options
+
+if TYPE_CHECKING:
+    from moorage.client import Client
+    from moorage.v1.container_service_pb2 import ListResponse, WaitResponse
+
+_PATIENCE: Final = timedelta(seconds=30)
+"""For which a wait goes on while moored is away."""
+
+
+@click.command(context_settings=FROM_IMAGE_ON)
+@spec_options
+@json_option
+@click.pass_obj
+def create(session: Session, /, **options: Any) -> None:
+    """Record a container and print its id.
+
+    It is not started, and acquires nothing on the host.
+    """
+    spec = spec_of(**options)
+    reply = session.run(lambda client: client.create(spec))
+    session.answer(reply, lambda created: created.container.id)
+
+
+@click.command()
+@containers_argument
+@json_option
+@click.pass_obj
+def start(session: Session, /, containers: tuple[str, ...]) -> int:
+    """Start containers, and print their ids."""
+    return session.for_each(
+        containers, lambda client, name: client.start(name), lambda reply: reply.container.id
+    )
+
+
+@click.command()
+@container_argument
+@json_option
+@click.pass_obj
+def inspect(session: Session, /, container: str) -> None:
+    """Show all that is known of a container.
+
+    Ends with the steps of its last start, and how long each took.
+    """
+    reply = session.run(lambda client: client.inspect(container))
+
+    from moorage.cli import views
+
+    session.answer(reply, lambda shown: views.container(shown.container))
+
+
+@click.command()
+@click.option("--quiet", "-q", is_flag=True, help="Ids only.")
+@json_option
+@click.pass_obj
+def ps(session: Session, /, quiet: bool) -> None:
+    """List all containers, oldest first."""
+    reply = session.run(_listed)
+
+    from moorage.cli import views
+
+    if not quiet:
+        session.answer(reply, lambda listed: views.containers(listed.containers))
+    elif session.json or reply.containers:
+        session.answer(reply, lambda listed: "\n".join(c.id for c in listed.containers))
+
+
+async def _listed(client: Client) -> ListResponse:
+    from moorage.v1.container_service_pb2 import ListResponse
+
+    return ListResponse(containers=[container async for container in client.list_all()])
+
+
+@click.command()
+@click.option("--time", "-t", "grace", type=duration, help="How long to wait before SIGKILL.")
+@click.option("--signal", "-s", default="", metavar="SIGNAL", help="What to send first.")
+@containers_argument
+@json_option
+@click.pass_obj
+def stop(
+    session: Session, containers: tuple[str, ...], grace: timedelta | None, signal: str
+) -> int:
+    """Stop containers and wait for their exit."""
+    return session.for_each(
+        containers,
+        lambda client, name: client.stop(name, grace=grace, signal=signal),
+        lambda reply: reply.container.id,
+    )
+
+
+@click.command()
+@click.option(
+    "--condition",
+    type=click.Choice(["running", "exited", "removed"]),
+    default="exited",
+    show_default=True,
+    help="What to wait for.",
+)
+@click.option("--exit-code", is_flag=True, help="End with the container's exit code.")
+@container_argument
+@json_option
+@click.pass_obj
+def wait(session: Session, /, container: str, condition: str, exit_code: bool) -> int:
+    """Wait for a container, and print its exit code.
+
+    As long as it takes, or for --timeout. Goes on through a restart of moored.
+    """
+    reply = session.run(lambda client: _reached(client, container, condition, session.timeout))
+
+    from moorage.cli import views
+
+    ended = reply.container.status
+    if not reply.reached:
+        complain(
+            f"cannot wait for container {container!r} any longer: it is"
+            f" {views.state(ended.state).text}"
+        )
+        return codes.FAILED
+    exited = condition == "exited"
+    session.answer(reply, lambda _: str(ended.exit.code) if exited else reply.container.id)
+    if exited and not views.exit_is_known(ended.exit):
+        complain(f"cannot tell the exit code: {views.exit_line(ended.exit)}")
+    return ended.exit.code if exit_code else 0
+
+
+async def _reached(
+    client: Client, container: str, condition: str, limit: float | None
+) -> WaitResponse:
+    from moorage.v1 import container_service_pb2 as wire
+
+    conditions = {
+        "running": wire.WAIT_CONDITION_RUNNING,
+        "exited": wire.WAIT_CONDITION_EXITED,
+        "removed": wire.WAIT_CONDITION_REMOVED,
+    }
+    found = await client.inspect(container)  # the id, should its name move on meanwhile
+    return await client.wait_until(
+        found.container.id,
+        conditions[condition],
+        limit=None if limit is None else timedelta(seconds=limit),
+        patience=_PATIENCE,
+    )
+
+
+_force: Final = click.option("--force", "-f", is_flag=True, help="Kill it if it runs.")
+_volumes: Final = click.option(
+    "--remove-volumes", "-v", is_flag=True, help="Also its anonymous volumes."
+)
+
+
+@click.command()
+@_force
+@click.option("--remove", is_flag=True, help="Also its record, its layer, its output, its name.")
+@_volumes
+@containers_argument
+@json_option
+@click.pass_obj
+def cleanup(
+    session: Session, containers: tuple[str, ...], force: bool, remove: bool, remove_volumes: bool
+) -> int:
+    """Release what containers hold on the host.
+
+    Shows what became of each resource. Fails if one of them could not be released.
+    """
+    from moorage.cli import views
+
+    return session.for_each(
+        containers,
+        lambda client, name: client.cleanup(
+            name, force=force, remove=remove, remove_volumes=remove_volumes
+        ),
+        views.released,
+        lambda reply: 0 if reply.complete else codes.FAILED,
+    )
+
+
+@click.command("rm")
+@_force
+@_volumes
+@containers_argument
+@json_option
+@click.pass_context
+def remove(context: click.Context, /, **options: Any) -> int:
+    """Remove containers: cleanup --remove."""
+    code: int = context.invoke(cleanup, remove=True, **options)
+    return code

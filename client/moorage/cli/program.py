@@ -1,0 +1,118 @@
+"""The command's root: its options, its commands, and how whatever they raise ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from moorage.addresses import DEFAULT_ADDRESS
+from moorage.cli import codes, containers, images, logs, running, server
+from moorage.cli.parameters import address as an_address
+from moorage.cli.parameters import duration
+from moorage.cli.session import Session, complain
+from moorage.errors import MoorageError
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+class InOrder(click.Group):
+    """Lists its commands in the order in which they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from importlib import metadata
+
+        try:
+            version = metadata.version("moorage")
+        except metadata.PackageNotFoundError:
+            version = "not installed"
+        click.echo(f"moorage {version}")
+        context.exit()
+
+
+@click.group(
+    cls=InOrder,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=codes.EPILOG,
+)
+@click.option(
+    "--address",
+    "-H",
+    type=an_address,
+    envvar="MOORAGE_ADDRESS",
+    default=DEFAULT_ADDRESS,
+    show_default=True,
+    show_envvar=True,
+    help="Where moored listens: unix:///PATH or tcp://HOST:PORT.",
+)
+@click.option("--timeout", type=duration, help="Give up after this long: 500ms, 10s, 5m.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+    help="Show the version.",
+)  # fmt: skip
+@click.pass_context
+def moorage(context: click.Context, address: str, timeout: timedelta | None) -> None:
+    """Start, inspect and clean up containers through moored."""
+    if timeout is not None and not timeout:
+        raise click.BadParameter("must be more than nothing", param_hint="--timeout")
+    session: Session = context.obj
+    session.address = address
+    session.timeout = None if timeout is None else timeout.total_seconds()
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+for command in (
+    running.run,
+    containers.create,
+    containers.start,
+    containers.inspect,
+    containers.ps,
+    logs.logs,
+    containers.stop,
+    containers.wait,
+    containers.cleanup,
+    containers.remove,
+    images.images,
+    server.info,
+    server.completion,
+):
+    moorage.add_command(command)
+
+
+def main() -> NoReturn:
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a text file
+    sys.exit(_invoke(Session()))
+
+
+def _invoke(session: Session) -> int:
+    """Run the command that the arguments say, and return its exit code."""
+    try:
+        code = moorage.main(prog_name="moorage", obj=session, standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as misuse:
+        misuse.show()
+        return misuse.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return codes.INTERRUPTED
+    except MoorageError as error:
+        return session.report(error)
+    except UnicodeEncodeError as error:
+        complain(f"cannot send {error.object!r}: it is not UTF-8")
+        return codes.MISUSED
+    except BrokenPipeError:
+        # What is still buffered has nowhere to go; the interpreter would try once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return codes.READER_GONE
+    except OSError as error:
+        complain(f"cannot use {error.filename or 'our own output'}: {error.strerror}")
+        return codes.FAILED
+    return code or 0

@@ -1,0 +1,51 @@
+"""``run``: a container from a spec to its exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from moorage.cli import codes
+from moorage.cli.parameters import json_option
+from moorage.cli.session import Session, complain
+from moorage.cli.specs import FROM_IMAGE_ON, spec_of, spec_options
+from moorage.errors import MoorageError
+
+if TYPE_CHECKING:
+    from moorage.v1.container_pb2 import ContainerSpec
+
+
+@click.command(context_settings=FROM_IMAGE_ON)
+@click.option("--detach", "-d", is_flag=True, help="Print its id, and leave it running.")
+@spec_options
+@json_option
+@click.pass_obj
+def run(session: Session, /, detach: bool, **options: Any) -> int:
+    """Run a container and end with its exit code.
+
+    Its output comes out here as it is written. Ctrl-C and SIGTERM stop it; a second one kills it.
+    """
+    spec = spec_of(**options)
+    try:
+        return _detached(session, spec) if detach else _foreground(session, spec)
+    except MoorageError as error:
+        session.report(error)
+        return codes.of_run(error)
+
+
+def _detached(session: Session, spec: ContainerSpec) -> int:
+    reply = session.run(lambda client: client.start(spec=spec))
+    session.answer(reply, lambda started: started.container.id)
+    return 0
+
+
+def _foreground(session: Session, spec: ContainerSpec) -> int:
+    from moorage.cli import foreground, sinks
+
+    sink = sinks.sink(json=session.json)
+    try:
+        return session.run(lambda client: foreground.run(client, spec, sink, session.report))
+    except foreground.GivenUp:
+        complain("cannot tell whether the container was started: see moorage ps")
+        return codes.INTERRUPTED
