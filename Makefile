@@ -1,7 +1,7 @@
 # What there is to do here. Each target sets up what it needs first: `make test` works in a
 # fresh clone, on a fresh Debian 12, as root.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test cover lint format protos lock clean
+.PHONY: help setup demo test cover floor lint format protos lock clean
 
 BIN := .venv/bin
 TYPED := server client tests demo tools
@@ -26,6 +26,14 @@ cover: setup ## Run all tests, and say which lines and branches none of them run
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
+floor: setup ## Run the tests that need no container on the oldest versions that users may have
+	@$(BIN)/uv venv --quiet --clear .venv-floor
+	@$(BIN)/uv pip compile --quiet --resolution lowest-direct --extra server pyproject.toml \
+		--output-file .venv-floor/versions
+	@$(BIN)/uv pip install --quiet --python .venv-floor/bin/python \
+		--requirement .venv-floor/versions --group test
+	@PYTHONPATH=server:client .venv-floor/bin/python -m pytest -m "not real" $(ARGS)
+
 lint: setup ## Check format, style, types, layers, protos and generated code; change nothing
 	@$(BIN)/ruff format --diff --quiet .
 	@$(BIN)/ruff check --quiet .
@@ -47,6 +55,6 @@ lock: setup ## Choose the newest versions of everything that development needs
 	@$(BIN)/uv pip compile $(LOCK) --group protos -o requirements-protos.lock
 
 clean: ## Remove what these targets made, environments included
-	rm -rf .venv .venv-protos .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-floor .venv-protos .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf .import_linter_cache .coverage .coverage.* dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -71,6 +71,8 @@ async def _serve(settings: Settings, tracer: Tracer, stack: AsyncExitStack) -> N
         clock=SystemClock(),
     )
     house = await House.build(site, stack)
+    if left := await house.adapters.images.sweep():
+        logger.info("removed what {} interrupted imports had left", left)
     pulse = Pulse(ask=partial(server_version, house.adapters.connection, within=_PULSE_LIMIT))
     server = Server.build(site, house, located=located, runtimes=found, pulse=pulse)
     await _run(settings, house, server, pulse)

@@ -228,6 +228,10 @@ class Subject(ABC):
         return self.state / _BUNDLES / self.namespace / name
 
     @abstractmethod
+    async def until_waiting(self, name: str) -> None:
+        """Return once a Wait that was called has arrived."""
+
+    @abstractmethod
     async def go_down(self) -> None:
         """Stop containerd: processes and shims go on."""
 
@@ -257,6 +261,9 @@ class Fake(Subject):
     def __init__(self, fake: FakeContainerd, namespace: str, files: Path) -> None:
         super().__init__(fake.address, fake.root, fake.state, namespace, files)
         self.fake: Final = fake
+
+    async def until_waiting(self, name: str) -> None:
+        await eventually(lambda: self.fake.waiters(name) > 0, "a wait has arrived")
 
     async def go_down(self) -> None:
         await self.fake.stop()
@@ -290,6 +297,10 @@ class Real(Subject):
         self.containerd: Final = containerd
         self._stale: Final[list[Path]] = []
         """Sockets of shims that were killed: nobody else removes them."""
+
+    async def until_waiting(self, name: str) -> None:
+        await asyncio.sleep(0)  # it is sent
+        await self.get(name)  # it is there: one connection, one order
 
     async def go_down(self) -> None:
         await asyncio.to_thread(self.containerd.stop)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 async def test_wait_ends_when_containerd_goes_and_the_task_does_not(subject: Subject) -> None:
     pid = await subject.running("survivor")
     waiting = asyncio.create_task(refused(subject.wait("survivor")))
-    await subject.get("survivor")  # the wait was sent before this
+    await subject.until_waiting("survivor")
     await subject.go_down()
     assert (await waiting).code is StatusCode.UNAVAILABLE
     await subject.come_back()

@@ -72,6 +72,13 @@ async def test_lease_holds_what_was_made_in_it(subject: Subject) -> None:
     assert (await refused(info(subject, digest))).code is StatusCode.NOT_FOUND
 
 
+async def test_lease_ends_by_itself_when_it_says_so(subject: Subject) -> None:
+    await _lease(subject, "brief", labels={"containerd.io/gc.expire": "2020-01-01T00:00:00Z"})
+    await _collect(subject)
+    listed = await subject.call(subject.leases.List, leases_pb2.ListRequest())
+    assert [lease.id for lease in listed.leases] == []
+
+
 async def test_lease_that_is_not_there_is_refused(subject: Subject) -> None:
     request = snapshots_pb2.PrepareSnapshotRequest(snapshotter=SNAPSHOTTER, key="never")
     call = subject.call(subject.layers.Prepare, request, lease="none")

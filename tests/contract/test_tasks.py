@@ -251,12 +251,12 @@ async def test_delete_of_a_created_task_is_no_exit(subject: Subject) -> None:
     await subject.task("dropped")
     async with asyncio.TaskGroup() as group:
         waiting = group.create_task(refused(subject.wait("dropped")))
-        await subject.get("dropped")
+        await subject.until_waiting("dropped")
         deleted = await subject.delete("dropped")
     assert (deleted.exit_status, deleted.exited_at.seconds) == (0, _YEAR_1)
     refusal = waiting.result()
-    # A wait that comes too late finds nothing: which it is, only the network decides.
-    assert refusal.code in (StatusCode.UNKNOWN, StatusCode.NOT_FOUND)
+    assert refusal.code is StatusCode.UNKNOWN
+    assert "ttrpc: closed" in refusal.details
 
 
 async def test_layer_can_be_removed_under_a_task(subject: Subject) -> None:

@@ -154,7 +154,9 @@ async def test_killed_in_mid_cleanup_it_goes_on_with_it(
     assert ledger_resources(own_moored) == set()
 
 
-async def test_killed_in_mid_stop_it_goes_on_with_it(own_moored: Moored, own_wire: Wire) -> None:
+async def test_killed_in_mid_stop_it_goes_on_when_asked_again(
+    own_moored: Moored, own_wire: Wire
+) -> None:
     script = "trap 'echo asked' TERM; echo ready; while :; do sleep 100000 & wait $!; done"
     async with own_wire.running(shell(script, stop_timeout=duration(2))) as container:
         await own_wire.until_printed(container.id, "ready")
@@ -163,7 +165,8 @@ async def test_killed_in_mid_stop_it_goes_on_with_it(own_moored: Moored, own_wir
         own_moored.kill()
         await stopping
         own_moored.start()
-        assert (await own_wire.wait(container.id)).status.exit.code == 137
+        stopped = (await own_wire.stop(container.id)).container.status
+        assert (stopped.state, stopped.exit.code) == (EXITED, 137)
 
 
 async def test_told_to_end_it_finishes_what_it_began_and_refuses_what_is_new(

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc.aio
@@ -118,28 +117,48 @@ async def test_s46_cleanup_takes_bundle_and_cgroups_too(
 async def test_s50_a_release_that_fails_stops_no_other_and_is_retried(
     moored: Moored, wire: Wire
 ) -> None:
-    container = await wire.run(sleeper())
-    with _squatter(moored.instance, f"{container.id}.1"):
+    container = await wire.run(sleeper(name="snagged"))
+    with _snag(moored, f"{container.id}.1"):
         answer = await wire.cleanup(container.id)
-        stranded = await wire.inspect(container.id)
+        left = await wire.inspect(container.id)
         start = await refused(wire.start(container.id))
+        again = await wire.cleanup(container.id)
+        async with wire.created(sleeper(name="snagged")):
+            pass  # the name is free all the same
         assert not answer.complete
-        assert [row.reason for row in answer.resources if row.outcome == FAILED] != [""]
-        assert _outcome(answer, "cgroup") == {FAILED}
-        assert _outcome(answer, "layer") == {RELEASED}
-        assert _outcome(answer, "container") == {RELEASED}
-        assert [leftover.kind for leftover in stranded.status.leftovers] == ["cgroup"]
+        assert _outcome(answer, "files") == {FAILED}
+        assert {row.kind for row in answer.resources if row.outcome == RELEASED} >= {
+            *("task", "layer", "container", "output"),
+        }
+        assert all(row.reason for row in answer.resources if row.outcome == FAILED)
+        assert [leftover.kind for leftover in left.status.leftovers] == ["files"]
+        assert left.status.leftovers[0].reason
         assert start.reason in {"CONTAINER_STRANDED", "CONTAINER_REMOVING"}
+        assert not again.complete
     await wire.wait(container.id, container_service_pb2.WAIT_CONDITION_REMOVED)
 
 
 async def test_s50_what_failed_can_be_cleaned_up_by_hand(moored: Moored, wire: Wire) -> None:
     container = await wire.run(sleeper())
-    with _squatter(moored.instance, f"{container.id}.1"):
+    with _snag(moored, f"{container.id}.1"):
         assert not (await wire.cleanup(container.id)).complete
     again = await _cleanup_or_gone(wire, container.id)  # the retry may have been faster
     assert again is None or again.complete
     assert (await refused(wire.inspect(container.id))).reason == "CONTAINER_NOT_FOUND"
+
+
+async def test_s50_a_leftover_without_remove_strands_the_container_until_it_is_gone(
+    moored: Moored, wire: Wire
+) -> None:
+    async with wire.running(sleeper()) as container:
+        with _snag(moored, f"{container.id}.1"):
+            answer = await wire.cleanup(container.id, remove=False)
+            assert not answer.complete
+            assert answer.container.status.state == container_pb2.CONTAINER_STATE_STRANDED
+            start = await refused(wire.start(container.id))
+            assert start.reason == "CONTAINER_STRANDED"
+        assert (await wire.wait(container.id)).status.state == EXITED
+        assert (await wire.start(container.id)).container.status.run == 2
 
 
 async def test_two_cleanups_at_once_both_succeed(wire: Wire) -> None:
@@ -168,20 +187,15 @@ async def test_what_was_deleted_behind_our_back_is_already_gone(
 
 
 @contextlib.contextmanager
-def _squatter(instance: str, run: str) -> Iterator[None]:
-    """A stranger in a cgroup below the run's: it cannot be removed while he is there."""
-    hierarchy = next(path for path in kernel.hierarchies() if (path / instance / run).exists())
-    place = Path(hierarchy, instance, run, "squatter")
-    place.mkdir()
-    stranger = subprocess.Popen(["sleep", "100000"], start_new_session=True)
-    (place / "cgroup.procs").write_text(str(stranger.pid))
+def _snag(moored: Moored, run: str) -> Iterator[None]:
+    """A stranger's mount among the generated files of a run: they cannot be removed."""
+    point = moored.state / "runs" / run / "snag"
+    point.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", point], check=True, timeout=10)
     try:
         yield
     finally:
-        stranger.kill()
-        stranger.wait()
-        with contextlib.suppress(FileNotFoundError):
-            place.rmdir()
+        subprocess.run(["umount", point], check=True, timeout=10)
 
 
 async def _cleanup_or_gone(wire: Wire, container: str) -> CleanupResponse | None:

@@ -6,14 +6,16 @@ It runs when a test says so, or after each call if the fake is told to be greedy
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.fakes.store import Namespace, Store
+    from tests.fakes.store import Lease, Namespace, Store
 
 _ROOT: Final = "containerd.io/gc.root"
+_EXPIRY: Final = "containerd.io/gc.expire"
 _CONTENT: Final = "containerd.io/gc.ref.content"
 _LAYER: Final = "containerd.io/gc.ref.snapshot.overlayfs"
 
@@ -36,6 +38,9 @@ def unheld(namespace: Namespace) -> tuple[frozenset[str], frozenset[str]]:
 
 def collect(store: Store) -> None:
     for namespace in store.namespaces.values():
+        for name in [name for name, held in namespace.leases.items() if _expired(store, held)]:
+            del namespace.leases[name]
+            store.tell(f"*lease {name}")
         layers, blobs = unheld(namespace)
         for key in sorted(layers):
             shutil.rmtree(namespace.layers.pop(key).place)
@@ -43,6 +48,11 @@ def collect(store: Store) -> None:
         for digest in sorted(blobs):
             del namespace.blobs[digest]
             store.tell(f"*blob {digest}")
+
+
+def _expired(store: Store, held: Lease) -> bool:
+    expiry = held.lease.labels.get(_EXPIRY, "")
+    return bool(expiry) and datetime.fromisoformat(expiry) < store.now()
 
 
 def _roots(namespace: Namespace) -> Iterator[tuple[str, str]]:

@@ -192,6 +192,10 @@ class FakeContainerd:
     def pid(self, run: str) -> int:
         return self._find(run)[1].process.pid
 
+    def waiters(self, run: str) -> int:
+        """Return how many wait for a task to end."""
+        return self._find(run)[1].waiters
+
     def subscribers(self) -> int:
         return len(self._store.bus.subscribers)
 

@@ -164,9 +164,11 @@ class Process:
                 number += 1
             if self.over or not follow:
                 return
-            async with self._news:
-                seen = number
-                await self._news.wait_for(lambda: self.over or len(self.output) > seen)
+            await self._more_than(number)
+
+    async def _more_than(self, number: int) -> None:
+        async with self._news:
+            await self._news.wait_for(lambda: self.over or len(self.output) > number)
 
 
 class FakeContainerService(container_stubs.ContainerServiceServicer):

@@ -57,6 +57,7 @@ class Task:
     deaf_to: frozenset[int] = frozenset()
     pending: list[int] = field(default_factory=list)
     """Signals that a paused process gets when it goes on."""
+    waiters: int = 0
 
     @property
     def alive(self) -> bool:

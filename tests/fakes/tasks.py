@@ -174,7 +174,11 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
         self, request: tasks_pb2.WaitRequest, context: Context
     ) -> tasks_pb2.WaitResponse:
         task = self._task(self._store.there(context), request.container_id)
-        await task.ended.wait()
+        task.waiters += 1
+        try:
+            await task.ended.wait()
+        finally:
+            task.waiters -= 1
         if task.cut:
             raise unknown("ttrpc: closed: unknown")
         process = task.process

@@ -66,7 +66,8 @@ async def test_a_start_that_was_cut_short_is_undone(
             undone = other.snapshot("web")
             assert undone.failure is not None
             assert undone.failure.reason == "INTERRUPTED"
-            assert undone.resources == undone.leftovers == ()
+            assert undone.resources == ()
+            assert undone.leftovers == ()
             assert world.fake.inventory() == before
             starting.cancel()
     await asyncio.wait([starting])

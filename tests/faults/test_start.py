@@ -71,7 +71,8 @@ async def test_a_start_that_breaks_leaves_no_trace(
     assert world.inventory() == before
     failed = world.snapshot("web")
     assert isinstance(failed.state, Exited)
-    assert failed.resources == failed.leftovers == ()
+    assert failed.resources == ()
+    assert failed.leftovers == ()
     assert failed.exit is not None
     assert (failed.exit.code, failed.exit.origin) == (128, Origin.START_FAILURE)
     assert failed.failure is not None

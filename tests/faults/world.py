@@ -28,7 +28,6 @@ from moored.house import House, Site
 from moored.model.spec import Spec
 from moored.model.state import Frozen
 from moored.verbs.admission import Runtimes
-from tests.fakes.containerd import FakeContainerd
 from tests.unit import tars
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from moored.model.state import Snapshot
     from moored.registry import View
+    from tests.fakes.containerd import FakeContainerd
     from tests.fakes.store import Inventory
 
 WITHIN = 20.0

@@ -174,6 +174,7 @@ async def test_containerd_killed_in_mid_create_knows_nothing_and_delete_cleans(
         'exec runc "$@"\n'
     )
     script.chmod(0o755)
+    opened = os.open(gate, os.O_RDWR | os.O_NONBLOCK)
     run, rootfs = await containerd.record(["sleep", "1000"])
     runtime = Runtime("held", str(script))
     creating = asyncio.create_task(containerd.create_task(run, rootfs, runtime=runtime))
@@ -183,7 +184,8 @@ async def test_containerd_killed_in_mid_create_knows_nothing_and_delete_cleans(
     os.kill(process.pid, signal.SIGKILL)
     with pytest.raises(errors.RuntimeUnreachable):
         await creating
-    await asyncio.to_thread(gate.write_text, "\n")
+    os.write(opened, b"\n")
+    os.close(opened)
     await containerd.embedded.start()
     await containerd.tasks.delete(run)
     await containerd.bundles.remove(run)

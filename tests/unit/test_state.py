@@ -152,7 +152,8 @@ def test_an_undo_that_failed_strands_the_container_until_the_last_leftover_is_go
     assert again.leftovers == (LEFT,)
     gone = advance(again, ResourcesReleased((TASK,)))
     assert gone.state == states.Exited(EXIT)
-    assert gone.leftovers == gone.resources == ()
+    assert gone.leftovers == ()
+    assert gone.resources == ()
 
 
 def test_a_start_that_succeeds_clears_the_failure_of_the_one_before() -> None:

@@ -280,6 +280,19 @@ async def test_watches_that_get_free_are_used(output: Output, run: RunOutput) ->
     await hub.close()
 
 
+async def test_a_run_that_could_not_be_watched_is_looked_at_now_and_then(
+    output: Output, run: RunOutput
+) -> None:
+    hub = Hub(output, open_notifier=Exhausted, unheard_pace=0.05)
+    hub.start()
+    hub.watch(BOX, 1)
+    write(run.stdout, b"one", at=10, indexed=False)
+    await recorded(run.stdout, 1)
+    write(run.stdout, b"two", at=20, indexed=False)
+    assert await recorded(run.stdout, 2) == [(3, 10 * SECOND), (6, 20 * SECOND)]
+    await hub.close()
+
+
 async def test_without_inotify_the_service_runs_and_says_what_it_lacks(
     output: Output, run: RunOutput, warnings: list[str]
 ) -> None:

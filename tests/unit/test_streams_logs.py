@@ -136,6 +136,16 @@ async def test_large_output_comes_in_chunks_of_bounded_size(run: RunOutput, hub:
     assert max(len(chunk.data) for chunk in chunks) <= LARGEST_CHUNK
 
 
+async def test_output_that_is_on_the_disk_only_is_read_whole(run: RunOutput, hub: Hub) -> None:
+    written = os.urandom(3 * LARGEST_CHUNK)
+    with run.stdout.open("ab") as opened:
+        opened.write(written)
+        opened.flush()
+        os.fsync(opened.fileno())
+        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    assert await read(run, hub, Selection()) == [(OUT, written)]
+
+
 async def test_a_reader_ends_at_what_was_there_when_it_began(run: RunOutput, hub: Hub) -> None:
     write(run.stdout, b"before", at=1)
     async with LogReader(run, hub) as reader:
@@ -149,6 +159,15 @@ async def test_output_that_is_gone_is_an_error(run: RunOutput, hub: Hub, output:
         async with LogReader(run, hub):
             pass
     assert refused.value.facts == {"container": BOX, "run": "1"}
+
+
+async def test_output_that_cannot_be_opened_leaves_nothing_open(run: RunOutput, hub: Hub) -> None:
+    run.stderr.unlink()
+    run.stderr.symlink_to(run.stderr)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="symbolic links"):
+        await LogReader(run, hub).__aenter__()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 async def test_a_follower_gets_what_is_written_as_it_is_written(run: RunOutput, hub: Hub) -> None:

@@ -62,7 +62,8 @@ class ImageServiceServicer(object):
         """Import reads an OCI image layout or a docker archive, as a tar stream, gzip or not.
 
         After OK every image of the archive for this host's platform is listed and unpacked; a
-        name that existed before now means the imported one. After an error nothing of it is
+        name that existed before now means the imported one, and what it meant stays listed under
+        its digest as long as containers were made from it. After an error nothing of it is
         left. A second identical call changes nothing.
 
         Errors:

@@ -39,7 +39,8 @@ class ImageServiceStub:
     """Import reads an OCI image layout or a docker archive, as a tar stream, gzip or not.
 
     After OK every image of the archive for this host's platform is listed and unpacked; a
-    name that existed before now means the imported one. After an error nothing of it is
+    name that existed before now means the imported one, and what it meant stays listed under
+    its digest as long as containers were made from it. After an error nothing of it is
     left. A second identical call changes nothing.
 
     Errors:
@@ -76,7 +77,8 @@ class ImageServiceAsyncStub(ImageServiceStub):
     """Import reads an OCI image layout or a docker archive, as a tar stream, gzip or not.
 
     After OK every image of the archive for this host's platform is listed and unpacked; a
-    name that existed before now means the imported one. After an error nothing of it is
+    name that existed before now means the imported one, and what it meant stays listed under
+    its digest as long as containers were made from it. After an error nothing of it is
     left. A second identical call changes nothing.
 
     Errors:
@@ -116,7 +118,8 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         """Import reads an OCI image layout or a docker archive, as a tar stream, gzip or not.
 
         After OK every image of the archive for this host's platform is listed and unpacked; a
-        name that existed before now means the imported one. After an error nothing of it is
+        name that existed before now means the imported one, and what it meant stays listed under
+        its digest as long as containers were made from it. After an error nothing of it is
         left. A second identical call changes nothing.
 
         Errors:

@@ -103,9 +103,9 @@ class LogsDesk:
 def _selection(request: wire.LogsRequest) -> Selection:
     if request.format not in _FORMATS:
         raise _not_served("format", f"{request.format} is not known here")
-    unknown = [number for number in request.streams if number not in _STREAMS]
-    if unknown:
-        raise _not_served("streams", f"{unknown[0]} is not known here")
+    for position, number in enumerate(request.streams):
+        if number not in _STREAMS:
+            raise _not_served(f"streams[{position}]", f"{number} is not known here")
     if request.HasField("tail") and request.tail < 0:
         raise asked.refused("tail", "must not be negative")
     return Selection(

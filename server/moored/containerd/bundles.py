@@ -72,5 +72,5 @@ def _names(directories: Iterable[Path]) -> list[str]:
     found: set[str] = set()
     for directory in directories:
         with suppress(FileNotFoundError):
-            found.update(os.listdir(directory))
+            found.update(name.removeprefix(traces.DYING) for name in os.listdir(directory))
     return sorted(found)

@@ -69,12 +69,18 @@ class Tasks:
             stderr=stderr,
             options=runtime_options(runtime),
         )
-        to = f"create task {run!r}"
+        deadline = asyncio.get_running_loop().time() + within
         try:
             reply = await self._connection.unary(
-                self._rpc.Create, request, to, within=within, run=run
+                self._rpc.Create, request, f"create task {run!r}", within=within, run=run
             )
         except errors.RuntimeRefused as refused:
+            if asyncio.get_running_loop().time() >= deadline:
+                # Whatever it says was only the echo of our own limit.
+                why = f"it was not done in {within:g} s"
+                raise errors.RuntimeUnreachable(
+                    f"cannot create task {run!r}: {why}", run=run
+                ) from refused
             raise refusals.meaning(refused) from refused
         return reply.pid
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TASKS: Final = "io.containerd.runtime.v2.task"
 """Where bundles are, below containerd's state directory and below its root."""
+DYING: Final = "."
+"""What containerd puts before the name of a bundle, just before it removes it."""
 _RUNTIME_STATES: Final = Path("/run/containerd/runc")
 _SHIM_SOCKETS: Final = Path("/run/containerd/s")
 """Both the same for every containerd, wherever its own directories are."""
@@ -79,7 +81,11 @@ def of_run(places: Places, namespace: str, run: str) -> Traces:
         raise ValueError(f"cannot look for run {run!r}: that is no name of one")
     socket = hashlib.sha256(f"{places.address}/{namespace}/{run}".encode()).hexdigest()
     return Traces(
-        bundles=tuple(directory / run for directory in bundle_directories(places, namespace)),
+        bundles=tuple(
+            directory / name
+            for directory in bundle_directories(places, namespace)
+            for name in (run, f"{DYING}{run}")
+        ),
         runtime_state=_RUNTIME_STATES / namespace / run,
         shim_socket=_SHIM_SOCKETS / socket,
         cgroup=f"/{namespace}/{run}",

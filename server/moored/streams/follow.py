@@ -78,9 +78,16 @@ class Follow:
 
 
 class Hub:
-    def __init__(self, output: Output, *, open_notifier: Callable[[], Notifier] = Inotify) -> None:
+    def __init__(
+        self,
+        output: Output,
+        *,
+        open_notifier: Callable[[], Notifier] = Inotify,
+        unheard_pace: float = UNHEARD_PACE,
+    ) -> None:
         self._output = output
         self._open_notifier = open_notifier
+        self._unheard_pace = unheard_pace
         self._notifier: Notifier | None = None
         self._files: dict[str, _File] = {}
         self._watches: dict[int, _File] = {}
@@ -231,7 +238,7 @@ class Hub:
             return
         self._unheard[file] = None
         if self._retrying is None:
-            self._retrying = self._loop.call_later(UNHEARD_PACE, self._retry)
+            self._retrying = self._loop.call_later(self._unheard_pace, self._retry)
 
     def _retry(self) -> None:
         self._retrying = None

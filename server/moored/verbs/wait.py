@@ -37,17 +37,16 @@ class Waiter:
     async def wait(self, reference: str, condition: Condition, timeout: timedelta) -> WaitOutcome:
         """Return once ``condition`` is met, or after ``timeout``, whichever comes first."""
         subject = self.registry.find(reference)
-        first_run = subject.view.snapshot.run
 
         def met(view: View) -> bool:
-            return view.gone or _met(condition, view.snapshot, first_run)
+            return view.gone or _met(condition, view.snapshot)
 
         try:
             async with asyncio.timeout(timeout.total_seconds()):
                 view = await subject.until(met)
         except TimeoutError:
             view = subject.view
-        reached = _met(condition, view.snapshot, first_run) or (
+        reached = _met(condition, view.snapshot) or (
             view.gone and condition is Condition.REMOVED
         )
         if view.gone and not reached:
@@ -59,22 +58,22 @@ class Waiter:
         return WaitOutcome(reached, view)
 
 
-def _met(condition: Condition, snapshot: Snapshot, first_run: int) -> bool:
+def _met(condition: Condition, snapshot: Snapshot) -> bool:
     match condition:
         case Condition.RUNNING:
-            return _ran(snapshot, first_run)
+            return _ran(snapshot)
         case Condition.EXITED:
             return _over(snapshot)
         case Condition.REMOVED:
             return False
 
 
-def _ran(snapshot: Snapshot, first_run: int) -> bool:
-    """Whether a process is there, or came and went since the wait began."""
+def _ran(snapshot: Snapshot) -> bool:
+    """Whether the last run has a process, or had one: it may be over before anybody asks."""
     if isinstance(snapshot.state, Running | Frozen | Stopping):
         return True
     exit = snapshot.exit
-    return snapshot.run > first_run and exit is not None and exit.origin is not Origin.START_FAILURE
+    return exit is not None and exit.origin is not Origin.START_FAILURE
 
 
 def _over(snapshot: Snapshot) -> bool:
