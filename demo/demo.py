@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -109,9 +108,7 @@ async def _one_container(moored: Moored, archive: Path) -> frozenset[str]:
             await client.wait_exited("hello")
             _print_status((await client.inspect("hello")).container)
         with _stage("Clean it up, with its name and record"):
-            for row in (await client.cleanup("hello", remove=True)).resources:
-                outcome = container_service_pb2.ReleaseOutcome.Name(row.outcome)
-                _say(f"{row.kind:10} {_told(outcome)}")
+            _print_released(await client.cleanup("hello", remove=True))
         with _stage("Compare the machine with what it was before the start"):
             if changes := settled(before, place, within=_SETTLE_WITHIN)[1]:
                 raise StillThereError("; ".join(changes))
@@ -124,22 +121,28 @@ async def _print_output(client: Client, container: str) -> None:
     async for part in lines:
         if part.WhichOneof("payload") == "line":
             stream = container_service_pb2.LogStream.Name(part.stream)
-            _say(f"{_told(stream)} | {part.line}")
+            _say(f"{_told(stream, 'LOG_STREAM_')} | {part.line}")
 
 
 def _print_status(container: container_pb2.Container) -> None:
     status, start = container.status, container.status.last_start
     state = container_pb2.ContainerState.Name(status.state)
     origin = container_pb2.ExitOrigin.Name(status.exit.origin)
-    _say(f"state     {_told(state)}, run {status.run}")
-    _say(f"exit      {status.exit.code}, of its {_told(origin)}")
+    _say(f"state     {_told(state, 'CONTAINER_STATE_')}, run {status.run}")
+    _say(f"exit      {status.exit.code}, of its {_told(origin, 'EXIT_ORIGIN_')}")
     _say(f"image     {container.spec.image} at {status.image_digest}")
     _say(f"its start took {_milliseconds(start.duration)} ms (trace {start.trace_id}):")
     _say(_ROW.format("step", "began, ms", "took, ms", "outcome"))
     for step in start.steps:
         outcome = container_pb2.StepOutcome.Name(step.outcome)
         began, took = _milliseconds(step.offset), _milliseconds(step.duration)
-        _say(_ROW.format(step.name, began, took, _told(outcome)))
+        _say(_ROW.format(step.name, began, took, _told(outcome, "STEP_OUTCOME_")))
+
+
+def _print_released(answer: container_service_pb2.CleanupResponse) -> None:
+    for row in answer.resources:
+        outcome = container_service_pb2.ReleaseOutcome.Name(row.outcome)
+        _say(f"{row.kind:10}{_told(outcome, 'RELEASE_OUTCOME_')}")
 
 
 def _stop_containerd(moored: Moored) -> str:
@@ -162,8 +165,8 @@ def _prove(scratch: Path, instance: str, namespaces: frozenset[str]) -> None:
         _say(f"{kind:22} {', '.join(found) or 'none'}")
     if any(there.values()):
         raise StillThereError(f"left: {', '.join(kind for kind, found in there.items() if found)}")
-    shutil.rmtree(scratch)
-    _say(f"{'files':22} none: {scratch} was removed, and held all of them")
+    removed = left.remove_files(scratch, instance)
+    _say(f"{'files':22} none: {' and '.join(map(str, removed))} held all, and were removed")
 
 
 def _place(moored: Moored) -> Place:
@@ -191,9 +194,8 @@ def _say(text: str) -> None:
     print(f"  {text}", flush=True)
 
 
-def _told(name: str) -> str:
-    """Return an enum's value without its prefix."""
-    return name.rpartition("_")[2].lower()
+def _told(name: str, prefix: str) -> str:
+    return name.removeprefix(prefix).replace("_", " ").lower()
 
 
 def _milliseconds(duration: Duration) -> str:

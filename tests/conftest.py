@@ -98,7 +98,7 @@ def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     site: Site = request.getfixturevalue("site")
-    before = site.look()
+    before = site.seen()
     for daemon in site.daemons:
         daemon.mark()
     yield

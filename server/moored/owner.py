@@ -42,6 +42,7 @@ class Owner:
             if may_cancel():
                 task.cancel()
                 await uninterrupted(_ended(task))
+            self._awaited.discard(task)
             raise
         finally:
             if task.done():

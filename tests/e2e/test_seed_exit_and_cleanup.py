@@ -15,6 +15,7 @@ import pytest
 from moorage.v1 import container_pb2, container_service_pb2
 from tests.outside import containerd as seen
 from tests.outside import kernel, processes
+from tests.real.agreement import settled_container
 from tests.real.deadlines import eventually
 from tests.real.specs import shell, sleeper
 from tests.real.wire import Wire, refusal, refused
@@ -157,7 +158,9 @@ async def test_s50_a_leftover_without_remove_strands_the_container_until_it_is_g
             assert answer.container.status.state == container_pb2.CONTAINER_STATE_STRANDED
             start = await refused(wire.start(container.id))
             assert start.reason == "CONTAINER_STRANDED"
-        assert (await wire.wait(container.id)).status.state == EXITED
+        rested = await settled_container(wire, container.id)
+        assert rested is not None
+        assert rested.status.state == EXITED
         assert (await wire.start(container.id)).container.status.run == 2
 
 

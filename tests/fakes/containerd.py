@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import grpc.aio
-from google.protobuf import any_pb2
 
 from moored.containerd_api import (
     containers_pb2_grpc,
@@ -81,6 +80,7 @@ class FakeContainerd:
         finally:
             fake.forgive()
             await fake.stop()
+            fake.path.unlink(missing_ok=True)
             for place in (fake.root, fake.state):
                 shutil.rmtree(place, ignore_errors=True)
 
@@ -230,8 +230,3 @@ class FakeContainerd:
         leases_pb2_grpc.add_LeasesServicer_to_server(Leases(store), server)
         namespaces_pb2_grpc.add_NamespacesServicer_to_server(Namespaces(store), server)
         snapshots_pb2_grpc.add_SnapshotsServicer_to_server(Snapshots(store), server)
-
-
-def any_of(message: Message) -> any_pb2.Any:
-    """Pack a message as containerd does: without a host in its type's URL."""
-    return any_pb2.Any(type_url=message.DESCRIPTOR.full_name, value=message.SerializeToString())

@@ -39,6 +39,7 @@ class Hold:
     def __init__(self) -> None:
         self.waiting = 0
         self._arrived = asyncio.Event()
+        self._left = asyncio.Event()
         self._gate = asyncio.Event()
 
     def __enter__(self) -> Self:
@@ -52,6 +53,11 @@ class Hold:
         async with asyncio.timeout(within):
             await self._arrived.wait()
 
+    async def left(self, *, within: float = REACHED_WITHIN) -> None:
+        """Return once a call that stood here does so no more: let go, or given up."""
+        async with asyncio.timeout(within):
+            await self._left.wait()
+
     def release(self) -> None:
         """Let go whoever stands here, and whoever comes."""
         self._gate.set()
@@ -63,6 +69,7 @@ class Hold:
             await self._gate.wait()
         finally:
             self.waiting -= 1
+            self._left.set()
 
 
 @dataclass
@@ -125,12 +132,12 @@ class Faults:
                 fault.hold.release()
         self._script.clear()
 
-    def halved(self, call: str) -> Loss | None:
+    def halved(self, call: str, key: str) -> Loss | None:
         """Return how this call breaks off in its middle, if it was to."""
         for fault in self._matching(call):
             if fault.losing in _INNER:
                 fault.left -= 1
-                self.tell(f"!{_noun(call)}")
+                self.tell(f"!{_noun(call)} {key}")
                 return fault.losing
         return None
 

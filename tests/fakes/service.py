@@ -178,6 +178,7 @@ class FakeContainerService(container_stubs.ContainerServiceServicer):
         self.processes: dict[str, Process] = {}
         self.stubborn = False
         """Whether processes go on after everything but a kill."""
+        self.longest_wait = timedelta(hours=1)
         self.cleanup = service.CleanupResponse(complete=True)
         self.info = service.GetServerInfoResponse(version="1.2.3", instance="moorage")
 
@@ -275,9 +276,11 @@ class FakeContainerService(container_stubs.ContainerServiceServicer):
     ) -> service.WaitResponse:
         await self.script.play("Wait", request, context)
         container = await self.find(request.container, context)
-        limit = request.timeout.ToTimedelta().total_seconds()
+        limit = self.longest_wait
+        if request.HasField("timeout"):
+            limit = min(limit, request.timeout.ToTimedelta())
         with suppress(TimeoutError):
-            async with asyncio.timeout(limit if request.HasField("timeout") else None):
+            async with asyncio.timeout(limit.total_seconds()):
                 await self.processes[container.id].ended()
         return service.WaitResponse(reached=container.status.HasField("exit"), container=container)
 

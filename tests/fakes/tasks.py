@@ -56,7 +56,7 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
         if name in space.tasks or name in space.half_made:
             raise exists(f"task {name}: already exists")
         bundle = creation.make_bundle(self._store, space, container)
-        if breaking := self._faults.halved("Tasks.Create"):
+        if breaking := self._faults.halved("Tasks.Create", name):
             if breaking == "middle":
                 space.half_made.add(name)
             raise lost()

@@ -48,6 +48,7 @@ class Site:
         self.daemons: Final[list[Moored]] = []
         self._archive = archive
         self._retired: set[str] = set()
+        self._last: World | None = None
         self._before: Final = self.look()
 
     def moored(
@@ -68,6 +69,7 @@ class Site:
             flags=flags,
         )
         self.daemons.append(daemon)
+        self._last = None
         return daemon
 
     def start_moored(
@@ -91,13 +93,23 @@ class Site:
     def look(self) -> World:
         return look(self.place())
 
+    def seen(self) -> World:
+        """Return what is there; between two tests that is what the last look saw."""
+        if self._last is None:
+            self._last = self.look()
+        return self._last
+
     def changes_since(self, before: World) -> list[str]:
         """Return what is not as it was, once it has had time to settle."""
-        return settled(before, self.place(), within=SETTLE_WITHIN)[1]
+        self._last, changes = settled(before, self.place(), within=SETTLE_WITHIN)
+        return changes
 
     def retire_stopped(self) -> None:
         """Look no more at instances whose moored has ended: they were looked at."""
-        self._retired |= {d.instance for d in self.daemons if not d.is_running()}
+        ended = {d.instance for d in self.daemons if not d.is_running()}
+        if not ended <= self._retired:
+            self._retired |= ended
+            self._last = None
 
     def close(self) -> list[str]:
         """End everything, and return what the daemons and their containers left behind."""

@@ -44,12 +44,19 @@ async def test_a_piece_that_ends_unreached_is_followed_by_another(
     moored: FakeMoored, client: Client
 ) -> None:
     running = await moored.running()
-    answer = await client.wait_until(
-        running.id, wire.WAIT_CONDITION_EXITED, limit=timedelta(milliseconds=20)
-    )
+    moored.containers.longest_wait = timedelta(milliseconds=1)
+    wait = asyncio.create_task(client.wait_exited(running.id))
+    await moored.script.asked("Wait", times=3)
+    await moored.containers.exit(running.id, 0)
+    assert (await wait).status.exit.code == 0
+
+
+async def test_a_wait_is_over_after_its_limit(moored: FakeMoored, client: Client) -> None:
+    running = await moored.running()
+    limit = timedelta(milliseconds=20)
+    answer = await client.wait_until(running.id, wire.WAIT_CONDITION_EXITED, limit=limit)
     assert not answer.reached
-    pieces = [request.timeout.ToTimedelta() for request in moored.script.requests["Wait"]]
-    assert all(piece <= timedelta(milliseconds=20) for piece in pieces)
+    assert all(asked.timeout.ToTimedelta() <= limit for asked in moored.script.requests["Wait"])
 
 
 async def test_a_wait_goes_on_once_moored_is_back(moored: FakeMoored, client: Client) -> None:

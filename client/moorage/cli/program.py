@@ -19,11 +19,20 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 
-class InOrder(click.Group):
-    """Lists its commands in the order in which they were added."""
+class ReaderGone(Exception):
+    """Whoever read our output does not any more."""
 
+
+class Root(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which they were added."""
         return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # click would call it a failure
+            raise ReaderGone from error
 
 
 def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -39,7 +48,7 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.group(
-    cls=InOrder,
+    cls=Root,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=codes.EPILOG,
 )
@@ -108,7 +117,7 @@ def _invoke(session: Session) -> int:
     except UnicodeEncodeError as error:
         complain(f"cannot send {error.object!r}: it is not UTF-8")
         return codes.MISUSED
-    except BrokenPipeError:
+    except (ReaderGone, BrokenPipeError):
         # What is still buffered has nowhere to go; the interpreter would try once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return codes.READER_GONE

@@ -53,6 +53,8 @@ _ANSWER_TIME: Final = timedelta(milliseconds=100)
 """Kept of a caller's deadline, so that reached=false gets there before it passes."""
 _USUAL_PAGE: Final = 100
 _LARGEST_PAGE: Final = 1000
+_LARGEST_ANSWER: Final = 2 * 2**20
+"""Bytes after which a page ends early: clients take 4 MiB unless told otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,13 +102,18 @@ class ContainerServicer:
         if not 1 <= size <= _LARGEST_PAGE:
             raise asked.refused("page_size", f"must be between 1 and {_LARGEST_PAGE}")
         views = self.registry.page(_age(request.page_token), size + 1)
+        fields: list[bytes] = []
+        left = _LARGEST_ANSWER
+        for view in views[:size]:
+            fields.append(self.pictures.field(view))
+            left -= len(fields[-1])
+            if left < 0:
+                break
         rest = wire.ListResponse()
-        if len(views) > size:
-            rest.next_page_token = _token(views[size - 1].snapshot)
+        if len(views) > len(fields):
+            rest.next_page_token = _token(views[len(fields) - 1].snapshot)
         # Joined messages are merged when read: the containers first, then the token.
-        return b"".join(self.pictures.field(view) for view in views[:size]) + (
-            rest.SerializeToString()
-        )
+        return b"".join((*fields, rest.SerializeToString()))
 
     async def Stop(self, request: wire.StopRequest, context: Context) -> Any:  # noqa: N802
         asked.refuse_unserved(request, "request_id")

@@ -61,12 +61,14 @@ class Server:
         runtimes: Sequence[RuntimeFound],
         pulse: Pulse,
     ) -> Server:
+        host = Host.look()
         info = ServerInfo(
             instance=site.settings.instance,
             containerd=located,
             reachable=lambda: pulse.reachable,
             runtimes=runtimes,
-            cgroup_mode=Host.look().cgroup_mode,
+            cgroup_mode=host.cgroup_mode,
+            seccomp=host.seccomp,
             host_network_allowed=site.settings.allow_host_network,
             services=SERVICES,
             started=site.clock.now(),

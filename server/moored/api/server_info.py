@@ -42,6 +42,7 @@ class ServerInfo:
     reachable: Callable[[], bool]
     runtimes: Sequence[RuntimeFound]
     cgroup_mode: CgroupMode
+    seccomp: bool
     host_network_allowed: bool
     services: Sequence[ServiceDescriptor]
     started: datetime
@@ -62,6 +63,7 @@ class ServerInfo:
             ],
             cgroup_mode=_MODES[self.cgroup_mode],
             networks=[n for n in rules.NETWORKS if n != "host" or self.host_network_allowed],
+            features=["seccomp"] if self.seccomp else [],
             start_time=time(self.started),
             services=[
                 f"{service.full_name}/{method.name}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import grpc
 from google.protobuf import message_factory
@@ -109,18 +109,21 @@ class _Call:
 
     def unary(self, answer: Callable[..., Awaitable[Any]], *, streamed: bool = False) -> Any:
         async def serve(request: Any, context: Context) -> Any:
-            async with _Answering(self, context):
+            async with _Answering(self, context) as answering:
                 self._admit()
                 asked = self._each(request) if streamed else self._read(request)
+                answering.container = getattr(asked, "container", "")
                 return await answer(asked, context)
 
         return serve
 
     def stream(self, answer: Callable[..., AsyncIterator[Any]]) -> Any:
         async def serve(request: Any, context: Context) -> AsyncIterator[Any]:
-            async with _Answering(self, context):
+            async with _Answering(self, context) as answering:
                 self._admit()
-                async for part in answer(self._read(request), context):
+                asked = self._read(request)
+                answering.container = getattr(asked, "container", "")
+                async for part in answer(asked, context):
                     yield part
 
         return serve
@@ -152,9 +155,11 @@ class _Answering:
     def __init__(self, call: _Call, context: Context) -> None:
         self._call = call
         self._context = context
+        self.container = ""
+        """The reference in the request, for the log."""
         self._began = perf_counter()
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Self:
         call = self._call
         metadata = self._context.invocation_metadata() or ()
         carrier = dict(metadata)
@@ -171,6 +176,7 @@ class _Answering:
             set_status_on_exception=False,
         )
         self._span: Span = self._scope.__enter__()
+        return self
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
@@ -193,6 +199,8 @@ class _Answering:
         if reason == phrasebook.BUG:
             logger.opt(exception=error).error("a defect in {}", self._call.method)
         self._span.set_attribute("error.type", reason)
+        if isinstance(error, errors.MooredError):
+            self.container = error.facts.get("container", self.container)
         self._end(code, str(error))
         await self._context.abort_with_status(rpc_status.to_status(status))
         raise AssertionError("abort always raises")
@@ -206,6 +214,7 @@ class _Answering:
         level = "DEBUG" if self._call.method in _QUIET and not why else "INFO"
         logger.bind(
             method=self._call.method,
+            container=self.container,
             code=code.name,
             seconds=round(perf_counter() - self._began, 6),
             trace_id=format_trace_id(self._span.get_span_context().trace_id),

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from moored.containerd.places import Places
     from moored.containerd.traces import Traces
 
-_ROUNDS: Final = 20
+_ROUNDS: Final = 200
 """Of killing: a runtime that is killed may just have made another process."""
+_PAUSE: Final = 0.005
+"""Seconds between two looks at a cgroup for the last of its dead."""
 
 
 class Bundles:
@@ -58,13 +60,16 @@ class Bundles:
 async def _end_processes(left: Traces, run: str) -> None:
     for _ in range(_ROUNDS):
         found = await in_thread(left.processes)
-        if not found:
+        if found:
+            await in_thread(left.thaw)
+            await asyncio.gather(*(endings.kill(process, f"run {run!r}") for process in found))
+        elif await in_thread(left.members):
+            await asyncio.sleep(_PAUSE)  # dead, and the kernel has yet to take them off the list
+        else:
             return
-        await in_thread(left.thaw)
-        await asyncio.gather(*(endings.kill(process, f"run {run!r}") for process in found))
-    pids = ", ".join(str(process.pid) for process in found)
+    pids = ", ".join(map(str, await in_thread(left.members)))
     raise errors.RuntimeRefused(
-        f"cannot remove bundle {run!r}: processes {pids} came while others were killed", run=run
+        f"cannot remove bundle {run!r}: its processes {pids} do not go away", run=run
     )
 
 

@@ -12,14 +12,14 @@ from moored.oci import processes
 if TYPE_CHECKING:
     from moored.oci.processes import ProcessIdentity
 
-_TERM_LIMIT: Final = 10.0
+TERM_LIMIT: Final = 10.0
 _KILL_LIMIT: Final = 5.0
 
 
 async def end(process: ProcessIdentity, what: str) -> None:
     """Ask it to end; make it, when it does not."""
     _send(process, signal.SIGTERM)
-    if not await processes.wait_gone(process, _TERM_LIMIT):
+    if not await processes.wait_gone(process, TERM_LIMIT):
         await kill(process, what)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from moored.containerd.places import Places
 
 SYSTEM_ADDRESS: Final = "/run/containerd/containerd.sock"
-_ANSWER_LIMIT: Final = 10.0
+ANSWER_LIMIT: Final = 10.0
 _CHOICE: Final = "containerd-address"
 
 
@@ -79,11 +79,11 @@ def _path(setting: str) -> str:
 
 async def _version(connection: Connection) -> str:
     try:
-        return await versions.server_version(connection, within=_ANSWER_LIMIT)
+        return await versions.server_version(connection, within=ANSWER_LIMIT)
     except errors.RuntimeUnreachable as error:
         raise errors.SetupRefused(
             f"cannot use containerd at {connection.address}: it has not answered in"
-            f" {_ANSWER_LIMIT:g} s; start it, or choose another one"
+            f" {ANSWER_LIMIT:g} s; start it, or choose another one"
         ) from error
     except errors.RuntimeRefused as error:
         raise errors.SetupRefused(

@@ -42,11 +42,15 @@ class Traces:
 
     def any(self) -> bool:
         paths = (*self.bundles, self.runtime_state, self.shim_socket)
-        return any(map(os.path.lexists, paths)) or bool(cgroups.alive(self.cgroup))
+        return any(map(os.path.lexists, paths)) or bool(self.members())
+
+    def members(self) -> list[int]:
+        """Return who is in its cgroup, the newly dead among them."""
+        return cgroups.alive(self.cgroup)
 
     def processes(self) -> list[ProcessIdentity]:
         """Return who still works for the run: in its cgroup, or in its bundle as shims do."""
-        pids = {*cgroups.alive(self.cgroup), *self._working_in_bundle()}
+        pids = {*self.members(), *self._working_in_bundle()}
         found = (processes.identity(pid) for pid in pids)
         return [process for process in found if process]
 

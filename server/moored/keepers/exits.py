@@ -144,6 +144,9 @@ class Exits:
         alive = isinstance(claim.snapshot.state, Running | Frozen | Stopping)
         if claim.snapshot.run == run and alive:
             await claim.apply(TaskExited(run, exit))
+            logger.bind(container=claim.snapshot.id, run=run).info(
+                "exited with {} ({})", exit.code, exit.origin
+            )
             await self.output.unwatch(claim.snapshot.id, run)
             if not claim.preempted:  # a cleanup waits for this, and releases it itself
                 await self.release(claim)

@@ -46,9 +46,7 @@ class Waiter:
                 view = await subject.until(met)
         except TimeoutError:
             view = subject.view
-        reached = _met(condition, view.snapshot) or (
-            view.gone and condition is Condition.REMOVED
-        )
+        reached = _met(condition, view.snapshot) or (view.gone and condition is Condition.REMOVED)
         if view.gone and not reached:
             raise errors.ContainerNotFound(
                 f"cannot wait for container {reference!r}: it was removed before it was"
