@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Final
 from demo import busybox_image, left
 from moorage import Client
 from moorage.v1 import container_pb2, container_service_pb2
-from tests.outside import processes
 from tests.outside.containerd import Address
 from tests.outside.world import Place, look, settled
 from tests.real.moored import Moored
@@ -75,7 +74,7 @@ def _demonstrate(scratch: Path, instance: str) -> None:
         with _stage("Start moored, on a containerd of its own"):
             moored.start()
             _say(f"it serves at {moored.address}")
-        namespaces = asyncio.run(_one_container(moored, archive))
+        asyncio.run(_one_container(moored, archive))
         with _stage("Stop moored by SIGTERM, and its containerd"):
             moored.stop()
             _say("moored ended with exit code 0")
@@ -84,11 +83,11 @@ def _demonstrate(scratch: Path, instance: str) -> None:
         print(moored.tail(), file=sys.stderr)
         raise
     with _stage("Look at the machine from outside"):
-        _prove(scratch, instance, namespaces)
+        _prove(scratch, instance)
 
 
-async def _one_container(moored: Moored, archive: Path) -> frozenset[str]:
-    """Tell one container's story; return the network namespaces that it was seen in."""
+async def _one_container(moored: Moored, archive: Path) -> None:
+    """Tell one container's story, and see from outside that it has left no trace."""
     place = _place(moored)
     async with Client(moored.address) as client:
         with _stage("Import the image"), archive.open("rb") as file:
@@ -100,7 +99,6 @@ async def _one_container(moored: Moored, archive: Path) -> frozenset[str]:
                 name="hello", image="busybox", command=["sh", "-c", _SCRIPT]
             )
             container = (await client.start(spec=spec)).container
-            namespaces = processes.net_namespaces([container.status.pid])
             _say(f"{container.id} runs as process {container.status.pid}")
         with _stage("Follow its output until it has ended"):
             await _print_output(client, "hello")
@@ -113,7 +111,6 @@ async def _one_container(moored: Moored, archive: Path) -> frozenset[str]:
             if changes := settled(before, place, within=_SETTLE_WITHIN)[1]:
                 raise StillThereError("; ".join(changes))
             _say("no difference: tasks, layers, leases, bundles, shims, cgroups, mounts, files …")
-    return namespaces
 
 
 async def _print_output(client: Client, container: str) -> None:
@@ -158,9 +155,9 @@ def _stop_containerd(moored: Moored) -> str:
     return done.stdout.strip()
 
 
-def _prove(scratch: Path, instance: str, namespaces: frozenset[str]) -> None:
+def _prove(scratch: Path, instance: str) -> None:
     """Say that nothing is left, kind by kind, or raise StillThereError."""
-    there = left.things(scratch, instance, namespaces)
+    there = left.things(scratch, instance)
     for kind, found in there.items():
         _say(f"{kind:22} {', '.join(found) or 'none'}")
     if any(there.values()):

@@ -24,18 +24,14 @@ RUNTIME_STATES: Final = Path("/run/containerd/runc")
 _END_WITHIN: Final = 10.0
 
 
-def things(scratch: Path, instance: str, namespaces: Iterable[str]) -> dict[str, list[str]]:
-    """Return what is left, by kind. ``namespaces`` are network namespaces seen in use before."""
+def things(scratch: Path, instance: str) -> dict[str, list[str]]:
+    """Return what is left, by kind. A namespace without a name lives in its processes alone."""
     grouped = kernel.grouped_processes([instance])
-    everybody = [pid for pid, _ in processes.command_lines()]
     return {
         "processes": _listed({*map(str, processes.naming(str(scratch))), *grouped.values()}),
         "mounts": _listed(kernel.mounts(scratch)),
         "cgroups": _listed(map(str, _cgroups(instance))),
-        "network namespaces": _listed(
-            processes.net_namespaces(everybody) & frozenset(namespaces)
-            | kernel.named_net_namespaces([instance])
-        ),
+        "network namespaces": _listed(kernel.named_net_namespaces([instance])),
         "network links": _listed(kernel.links([instance])),
         "sockets": _listed(kernel.unix_sockets(scratch)),
         "records of the runtime": _listed(map(str, RUNTIME_STATES.glob(f"{instance}/*"))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,11 @@ from moored.oci import cgroups
 if TYPE_CHECKING:
     from pathlib import Path
 
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
 pytestmark = pytest.mark.real
 
 
@@ -20,11 +26,11 @@ async def test_runc_works_and_its_probe_leaves_nothing(tmp_path: Path) -> None:
     runc = Runtime("runc", "runc")
     assert await runtimes.probe(runc, scratch=tmp_path) == ""
     assert (await runtimes.version(runc)).startswith("1.")
-    assert list(tmp_path.iterdir()) == []
+    assert names(tmp_path) == []
     assert not [
         place
         for hierarchy in cgroups.hierarchies()
-        for place in hierarchy.root.glob("moorage-probe-*")
+        for place in hierarchy.root.glob(f"moorage-probe-{os.getpid()}-*")
     ]
 
 
@@ -43,7 +49,7 @@ async def test_crun_is_refused_where_cgroups_are_mixed(tmp_path: Path) -> None:
         ("/nope/runc", "io.containerd.runc.v2", "there is no program '/nope/runc'"),
         ("runc", "io.containerd.nope.v1", "there is no program 'containerd-shim-nope-v1'"),
         ("/bin/false", "io.containerd.runc.v2", "create ended with 1"),
-        ("/bin/cat", "io.containerd.runc.v2", "cat: unrecognized option '--root'"),
+        ("/bin/cat", "io.containerd.runc.v2", "/bin/cat: unrecognized option '--root'"),
     ],
 )
 async def test_what_is_no_runtime_is_named_in_one_line(
@@ -52,7 +58,7 @@ async def test_what_is_no_runtime_is_named_in_one_line(
     said = await runtimes.probe(Runtime("odd", binary, kind), scratch=tmp_path)
     assert said.startswith(why)
     assert "\n" not in said
-    assert list(tmp_path.iterdir()) == []
+    assert names(tmp_path) == []
 
 
 async def test_a_program_that_says_no_version_has_none() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -98,15 +99,27 @@ for command in (
 
 
 def main() -> NoReturn:
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a text file
+    _occupy_standard_descriptors()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(_invoke(Session()))
+
+
+def _occupy_standard_descriptors() -> None:
+    """Keep sockets from becoming our stdout, where we were started without one."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _invoke(session: Session) -> int:
     """Run the command that the arguments say, and return its exit code."""
     try:
         code = moorage.main(prog_name="moorage", obj=session, standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.ClickException as misuse:
         misuse.show()
         return misuse.exit_code
@@ -119,7 +132,7 @@ def _invoke(session: Session) -> int:
         return codes.MISUSED
     except (ReaderGone, BrokenPipeError):
         # What is still buffered has nowhere to go; the interpreter would try once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return codes.READER_GONE
     except OSError as error:
         complain(f"cannot use {error.filename or 'our own output'}: {error.strerror}")

@@ -11,6 +11,7 @@ import json
 import subprocess
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -100,15 +101,24 @@ class Embedded:
     async def start(self, within: float = START_LIMIT) -> str:
         """Return the address of the living one, started now unless it runs already."""
         sockets.check(self.address)
-        process = await in_thread(self._find_or_spawn)
         try:
             async with asyncio.timeout(within):
-                await self._ready(process, within)
+                found = await in_thread(self.process)
+                # One that was found may be about to end; one of our own that ends is an error.
+                if found is None or not await self._answers(found, within):
+                    await self._start_new(within)
         except TimeoutError as late:
             raise errors.SetupRefused(
                 f"cannot start containerd: it has not answered in {within:g} s; see {self._log}"
             ) from late
         return self.address
+
+    async def _start_new(self, within: float) -> None:
+        process = await in_thread(self._spawn)
+        if not await self._answers(process, within):
+            raise errors.SetupRefused(
+                f"cannot start containerd: {await in_thread(self._last_words)}"
+            )
 
     async def stop(self) -> bool:
         """End it, and return whether it ran. Its containers go on."""
@@ -118,18 +128,17 @@ class Embedded:
         await in_thread(self._forget)
         return process is not None
 
-    async def _ready(self, process: ProcessIdentity, within: float) -> None:
-        """Wait until it answers, or has ended, whichever comes first."""
+    async def _answers(self, process: ProcessIdentity, within: float) -> bool:
+        """Wait until it answers (and note it), or has ended, whichever comes first."""
         connection = Connection(self.address, namespace="moorage")
-        answer = asyncio.ensure_future(server_version(connection, within=within))
+        answer = asyncio.ensure_future(server_version(connection, within=2 * within))
         end = asyncio.ensure_future(processes.wait_gone(process, within=2 * within))
         try:
             await asyncio.wait({answer, end}, return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                raise errors.SetupRefused(
-                    f"cannot start containerd: {await in_thread(self._last_words)}"
-                )
-            await answer
+            if answer.done():
+                await answer
+                await in_thread(partial(self._note, process))
+            return answer.done()
         finally:
             answer.cancel()
             end.cancel()
@@ -149,13 +158,10 @@ class Embedded:
         pid = sockets.listener(self.address)
         return processes.identity(pid) if pid else None
 
-    def _find_or_spawn(self) -> ProcessIdentity:
-        process = self.process() or self._spawn()
-        note = f"{process.pid} {process.start_ticks} {process.boot_id}\n"
+    def _note(self, process: ProcessIdentity) -> None:
         fresh = self._pid_file.with_suffix(".new")
-        fresh.write_text(note)
+        fresh.write_text(f"{process.pid} {process.start_ticks} {process.boot_id}\n")
         fresh.replace(self._pid_file)
-        return process
 
     def _spawn(self) -> ProcessIdentity:
         binary = self._binary()
@@ -182,6 +188,7 @@ class Embedded:
         self._reaper.start()
         if process is None:
             raise errors.SetupRefused(f"cannot start containerd: {self._last_words()}")
+        self._note(process)
         return process
 
     def _binary(self) -> str:

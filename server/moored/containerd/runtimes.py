@@ -7,9 +7,11 @@ limits all come before that, and its own words say what is wrong.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import tempfile
+import time
 import uuid
 from contextlib import suppress
 from functools import partial
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
 
 PROBE_LIMIT: Final = 10.0
 """Seconds for each of the runtime's commands."""
-_VERSION: Final = re.compile(r"version (\S+)")
+_VERSION: Final = re.compile(r"\S+ version (\S+)")
 _LONGEST_REASON: Final = 500
+_LINGER_LIMIT: Final = 1.0
+_LINGER_PAUSE: Final = 0.005
 
 
 async def probe(runtime: Runtime, *, scratch: Path | None = None) -> str:
@@ -58,7 +62,7 @@ class _Command:
     def __init__(self, binary: str, directory: Path) -> None:
         self._binary = programs.find(binary) or binary
         self._directory = directory
-        self.name = f"moorage-probe-{uuid.uuid4().hex[:12]}"
+        self.name = f"moorage-probe-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.bundle = directory / "bundle"
 
     def run(self, *words: str) -> str:
@@ -85,7 +89,7 @@ class _Command:
                 return str(error)
         if done.returncode == 0:
             return ""
-        return _logged(log) or _last_line(said) or f"{words[0]} ended with {done.returncode}"
+        return _logged(log) or _first_line(said) or f"{words[0]} ended with {done.returncode}"
 
 
 def _try(command: _Command) -> str:
@@ -94,9 +98,17 @@ def _try(command: _Command) -> str:
         why = command.run("create", "--bundle", str(command.bundle))
     finally:
         left = command.run("delete", "--force")
-        with suppress(OSError, ValueError):
-            cgroups.remove(f"/{command.name}")
+        _remove_cgroup(f"/{command.name}")
     return (why or left)[:_LONGEST_REASON]
+
+
+def _remove_cgroup(cgroup: str) -> None:
+    """Remove what the runtime left of it, which it does where the dead are slow to leave."""
+    deadline = time.monotonic() + _LINGER_LIMIT
+    while cgroups.alive(cgroup) and time.monotonic() < deadline:
+        time.sleep(_LINGER_PAUSE)
+    with suppress(OSError):
+        cgroups.remove(cgroup)
 
 
 def _write_bundle(bundle: Path, cgroup: str) -> None:
@@ -138,9 +150,9 @@ def _logged(log: Path) -> str:
     return ""
 
 
-def _last_line(file: Path) -> str:
+def _first_line(file: Path) -> str:
     lines = file.read_text(errors="replace").split("\n")
-    return _one_line(next((line for line in reversed(lines) if line.strip()), ""))
+    return _one_line(next((line for line in lines if line.strip()), ""))
 
 
 def _one_line(text: str) -> str:
@@ -162,5 +174,5 @@ def _version(runtime: Runtime) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    match = _VERSION.search(done.stdout)
+    match = _VERSION.match(done.stdout)
     return match[1] if match else ""

@@ -14,6 +14,8 @@ from functools import partial
 from signal import SIGKILL
 from typing import TYPE_CHECKING, Protocol
 
+from loguru import logger
+
 from moored import errors
 from moored.model.events import ResourcesReleased
 from moored.model.identity import RunId
@@ -120,18 +122,18 @@ class Releaser:
     async def _task(self, key: str) -> bool:
         """Delete a task, alive or not.
 
-        Always by Delete, whatever Get says: containerd that was killed in mid-create knows
-        nothing of the task, and still cleans its shim and bundle when told to delete it.
+        Killed first: containerd takes seconds to delete one that was made and never started.
+        Deleted always, whatever Get says: containerd that was killed in mid-create knows nothing
+        of the task, and still cleans its shim and bundle when told to delete it.
         """
         run, tasks = RunId(key), self._holders.tasks
         try:
-            return await tasks.delete(run) is not None
+            if await tasks.kill(run, SIGKILL):
+                await tasks.wait(run)
         except errors.RuntimeUnreachable:
             raise
-        except errors.RuntimeRefused:
-            if not await tasks.kill(run, SIGKILL):
-                raise
-        await tasks.wait(run)
+        except errors.RuntimeRefused as error:  # its shim is dead, or dies: Delete cleans up
+            logger.debug("cannot kill task {} before its deletion: {}", run, error)
         return await tasks.delete(run) is not None
 
 
