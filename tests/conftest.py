@@ -104,7 +104,8 @@ def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     changes = site.changes_since(before)
     site.retire_stopped()
-    assert changes == [], "the test left something behind"
+    if changes:
+        pytest.fail("\n".join(["left something behind:", *changes]), pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -66,6 +66,7 @@ def containerd_group() -> None:
 def stop_containerd(settings: Settings) -> None:
     """Stop the embedded containerd. Containers that run go on without one."""
     from moored import premises
+    from moored.containerd import traces
     from moored.containerd.embedded import Embedded
     from moored.oci import cgroups
 
@@ -78,6 +79,7 @@ def stop_containerd(settings: Settings) -> None:
     except errors.MooredError as refusal:
         _end(refusal, REFUSED)
     cgroups.remove_parent_if_empty(settings.instance)
+    traces.forget_namespace(settings.instance)
     click.echo("containerd stopped" if stopped else "no embedded containerd was running")
 
 

@@ -18,6 +18,7 @@ from moored.api.server import Server
 from moored.api.server_info import RuntimeFound
 from moored.clock import SystemClock
 from moored.containerd import runtimes as runtime_probes
+from moored.containerd import traces
 from moored.containerd.locate import locate
 from moored.containerd.values import Runtime
 from moored.containerd.versions import server_version
@@ -121,8 +122,9 @@ async def _run(settings: Settings, house: House, server: Server, pulse: Pulse) -
         if keepers:
             await asyncio.wait(keepers)
         premises.remove_sockets(settings.listen)
-        # Only an empty one goes: the cgroup above our runs stays as long as one is in it.
+        # Both only if empty: what is above our runs stays as long as there is one.
         cgroups.remove_parent_if_empty(settings.instance)
+        traces.forget_namespace(settings.instance)
 
 
 def _keep(house: House, pulse: Pulse, stopping: asyncio.Event) -> list[asyncio.Task[Any]]:

@@ -146,6 +146,7 @@ async def _start(wire: Wire, spec: container_pb2.ContainerSpec) -> str:
 
 async def _assert_whole(site: Site, moored: Moored, wire: Wire, name: str, failed: str) -> None:
     container = await settled_container(wire, name)
+    print(f"{name}: {failed or 'runs'}")
     assert failed in ALLOWED | {""}
     if container is None:
         assert failed

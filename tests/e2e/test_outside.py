@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.outside import containerd as seen
+from tests.outside import kernel
 from tests.outside.world import difference
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def test_a_container_that_somebody_started_shows_in_every_kind_it_touches(
     seen.ctr(address, instance, "tasks", "kill", "--signal", "SIGKILL", RUN)
     seen.ctr(address, instance, "tasks", "delete", "--force", RUN)
     seen.ctr(address, instance, "containers", "delete", RUN)
+    for hierarchy in kernel.hierarchies():  # there was no moored to take it along
+        (hierarchy / instance).rmdir()
     assert touched == {
         *("tasks", "containers", "bundles", "runtime_states", "shims", "shim_sockets"),
         *("processes", "cgroups", "net_namespaces"),

@@ -81,7 +81,9 @@ def _unpack(content: bytes, target: Path | None) -> None:
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
             if target is not None:
-                archive.extractall(target, filter="tar")
+                # As the documentation has it: Pythons before 3.11.4 know no filters.
+                archive.extraction_filter = getattr(tarfile, "tar_filter", lambda one, _: one)
+                archive.extractall(target)
     except tarfile.ReadError as error:
         if content.strip(b"\0"):
             raise _Broken("mount callback failed on /: archive/tar: invalid tar header") from error

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def names(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.iterdir())
-
-
 pytestmark = pytest.mark.real
 
 
@@ -26,7 +22,7 @@ async def test_runc_works_and_its_probe_leaves_nothing(tmp_path: Path) -> None:
     runc = Runtime("runc", "runc")
     assert await runtimes.probe(runc, scratch=tmp_path) == ""
     assert (await runtimes.version(runc)).startswith("1.")
-    assert names(tmp_path) == []
+    assert _names(tmp_path) == []
     assert not [
         place
         for hierarchy in cgroups.hierarchies()
@@ -58,9 +54,13 @@ async def test_what_is_no_runtime_is_named_in_one_line(
     said = await runtimes.probe(Runtime("odd", binary, kind), scratch=tmp_path)
     assert said.startswith(why)
     assert "\n" not in said
-    assert names(tmp_path) == []
+    assert _names(tmp_path) == []
 
 
 async def test_a_program_that_says_no_version_has_none() -> None:
     assert await runtimes.version(Runtime("odd", "/bin/false")) == ""
     assert await runtimes.version(Runtime("odd", "nope")) == ""
+
+
+def _names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())

@@ -83,9 +83,12 @@ async def test_a_running_task_is_not_deleted_and_the_refusal_says_why(containerd
     assert await tasks.delete(run) == exited
 
 
-async def test_a_task_that_never_ran_is_deleted(containerd: Private) -> None:
+async def test_a_task_that_never_ran_is_killed_and_deleted(containerd: Private) -> None:
     run = await containerd.create(["sleep", "1000"])
-    assert await containerd.tasks.delete(run) is not None
+    assert await containerd.tasks.kill(run, signal.SIGKILL)
+    killed = await containerd.tasks.wait(run)
+    assert killed is not None
+    assert await containerd.tasks.delete(run) == killed
     assert await containerd.bundles.list() == []
 
 
@@ -135,6 +138,8 @@ async def test_after_a_create_without_an_answer_delete_leaves_nothing(
         await containerd.create(["sleep", "1000"], within=within)
     (record,) = await containerd.containers.list()
     run = RunId(record.run)
+    if await containerd.tasks.kill(run, signal.SIGKILL):
+        await containerd.tasks.wait(run)
     await containerd.tasks.delete(run)
     await containerd.bundles.remove(run)
     cgroups.remove(containerd.cgroup(run))

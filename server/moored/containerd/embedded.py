@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from moored.oci.processes import ProcessIdentity
 
 START_LIMIT: Final = 30.0
+STOP_LIMIT: Final = 10.0
 _LARGEST_LOG: Final = 16 * 1024 * 1024
 
 _CONFIG: Final = """\
@@ -114,17 +115,20 @@ class Embedded:
         return self.address
 
     async def _start_new(self, within: float) -> None:
-        process = await in_thread(self._spawn)
+        try:
+            process = await in_thread(self._spawn)
+        except OSError as error:
+            raise errors.SetupRefused(f"cannot start containerd: {error}") from error
         if not await self._answers(process, within):
             raise errors.SetupRefused(
                 f"cannot start containerd: {await in_thread(self._last_words)}"
             )
 
-    async def stop(self) -> bool:
-        """End it, and return whether it ran. Its containers go on."""
+    async def stop(self, within: float = STOP_LIMIT) -> bool:
+        """End it, and return whether it ran; killed, if it takes longer. Its containers go on."""
         process = self.process()
         if process is not None:
-            await endings.end(process, "containerd")
+            await endings.end(process, "containerd", within=within)
         await in_thread(self._forget)
         return process is not None
 

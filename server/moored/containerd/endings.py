@@ -12,14 +12,13 @@ from moored.oci import processes
 if TYPE_CHECKING:
     from moored.oci.processes import ProcessIdentity
 
-TERM_LIMIT: Final = 10.0
 _KILL_LIMIT: Final = 5.0
 
 
-async def end(process: ProcessIdentity, what: str) -> None:
-    """Ask it to end; make it, when it does not."""
+async def end(process: ProcessIdentity, what: str, *, within: float) -> None:
+    """Ask it to end; make it, when it has not done so ``within`` seconds."""
     _send(process, signal.SIGTERM)
-    if not await processes.wait_gone(process, TERM_LIMIT):
+    if not await processes.wait_gone(process, within):
         await kill(process, what)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SYSTEM_ADDRESS: Final = "/run/containerd/containerd.sock"
 ANSWER_LIMIT: Final = 10.0
 _CHOICE: Final = "containerd-address"
+_EMBEDDED: Final = "embedded"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,14 @@ class Located:
     places: Places
 
 
-async def locate(setting: str, root: Path, state: Path, *, system: str = SYSTEM_ADDRESS) -> Located:
+async def locate(
+    setting: str,
+    root: Path,
+    state: Path,
+    *,
+    system: str = SYSTEM_ADDRESS,
+    within: float = ANSWER_LIMIT,
+) -> Located:
     """Return the containerd that ``setting`` means: auto, embedded, or an address.
 
     Raises SetupRefused for one that does not answer, or that we cannot talk to.
@@ -46,13 +54,13 @@ async def locate(setting: str, root: Path, state: Path, *, system: str = SYSTEM_
         await own.start(START_LIMIT)
     connection = Connection(address, namespace="moorage")
     try:
-        version = await _version(connection)
+        version = await _version(connection, within)
         versions.check(version)
         embedded = address == own.address
         found = own.places if embedded else await places.find(connection)
     finally:
         await connection.close()
-    await in_thread(lambda: _note(choice, address))
+    await in_thread(lambda: _note(choice, _EMBEDDED if embedded else address))
     return Located(address, embedded, version, found)
 
 
@@ -61,7 +69,11 @@ def _address(setting: str, own: Embedded, choice: Path, system: str) -> str:
         case "embedded":
             return own.address
         case "auto":
-            return _before(choice) or (system if sockets.listened_to(system) else own.address)
+            before = _before(choice)
+            if before not in ("", _EMBEDDED):
+                return before
+            theirs = not before and sockets.listened_to(system)
+            return system if theirs else own.address
         case _:
             return _path(setting)
 
@@ -77,13 +89,13 @@ def _path(setting: str) -> str:
     return path
 
 
-async def _version(connection: Connection) -> str:
+async def _version(connection: Connection, within: float) -> str:
     try:
-        return await versions.server_version(connection, within=ANSWER_LIMIT)
+        return await versions.server_version(connection, within=within)
     except errors.RuntimeUnreachable as error:
         raise errors.SetupRefused(
             f"cannot use containerd at {connection.address}: it has not answered in"
-            f" {ANSWER_LIMIT:g} s; start it, or choose another one"
+            f" {within:g} s; start it, or choose another one"
         ) from error
     except errors.RuntimeRefused as error:
         raise errors.SetupRefused(
@@ -92,15 +104,15 @@ async def _version(connection: Connection) -> str:
 
 
 def _before(choice: Path) -> str:
-    """Return the address that was used with this root before, or ""."""
+    """Return what was used with this root before: ours, an address, or nothing yet."""
     try:
         return choice.read_text().strip()
     except FileNotFoundError:
         return ""
 
 
-def _note(choice: Path, address: str) -> None:
+def _note(choice: Path, used: str) -> None:
     choice.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     fresh = choice.with_name(f"{choice.name}.new")
-    fresh.write_text(f"{address}\n")
+    fresh.write_text(f"{used}\n")
     fresh.replace(choice)

@@ -96,6 +96,15 @@ def of_run(places: Places, namespace: str, run: str) -> Traces:
     )
 
 
+def forget_namespace(namespace: str) -> None:
+    """Remove the directory that the runtime keeps for a namespace, if it is empty.
+
+    Only while no start is under way: the runtime may just have made it.
+    """
+    with suppress(OSError):
+        (_RUNTIME_STATES / namespace).rmdir()
+
+
 def bundle_directories(places: Places, namespace: str) -> tuple[Path, ...]:
     """Return the directories of bundles, as the kernel names them in mounts and for processes."""
     return tuple(
