@@ -34,19 +34,8 @@ def things(scratch: Path, instance: str) -> dict[str, list[str]]:
         "network namespaces": _listed(kernel.named_net_namespaces([instance])),
         "network links": _listed(kernel.links([instance])),
         "sockets": _listed(kernel.unix_sockets(scratch)),
-        "records of the runtime": _listed(map(str, RUNTIME_STATES.glob(f"{instance}/*"))),
+        "records of the runtime": _listed(map(str, RUNTIME_STATES.glob(instance))),
     }
-
-
-def remove_files(scratch: Path, instance: str) -> list[Path]:
-    """Remove and return what nobody needs any more: all the files, once nothing else is left."""
-    shutil.rmtree(scratch)
-    # containerd makes this one outside of its directories, per namespace, and never removes it.
-    emptied = RUNTIME_STATES / instance
-    if not emptied.exists():
-        return [scratch]
-    emptied.rmdir()
-    return [scratch, emptied]
 
 
 def end(scratch: Path, instance: str) -> None:

@@ -125,6 +125,47 @@ class Keepers:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What all verbs and keepers share."""
+
+    site: Site
+    registry: Registry
+    adapters: Adapters
+    hub: Hub
+    owner: Owner
+    releaser: Releaser
+    limits: Limits
+    rebooted: bool
+
+    @classmethod
+    async def build(cls, site: Site, stack: AsyncExitStack) -> Ground:
+        settings = site.settings
+        ledger = await Ledger.open(
+            settings.root / "ledger.db",
+            boot_id=processes.boot_id(),
+            keep_events=settings.event_retention,
+        )
+        stack.push_async_callback(ledger.close)
+        known, revision = await ledger.load()
+        adapters = Adapters.build(site)
+        stack.push_async_callback(adapters.connection.close)
+        hub = Hub(adapters.output)
+        hub.start()
+        stack.push_async_callback(hub.close)
+        limits = Limits(settings.step_timeout, settings.undo_timeout)
+        return cls(
+            site=site,
+            registry=Registry(ledger, now=site.clock.now, known=known, revision=revision),
+            adapters=adapters,
+            hub=hub,
+            owner=Owner(),
+            releaser=Releaser(adapters.holders, clock=site.clock, limit=limits.undo),
+            limits=limits,
+            rebooted=ledger.rebooted,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class House:
     registry: Registry
     adapters: Adapters
@@ -140,80 +181,52 @@ class House:
     @classmethod
     async def build(cls, site: Site, stack: AsyncExitStack) -> House:
         """Read the ledger and build all. ``stack`` takes it down again, last first."""
-        settings = site.settings
-        ledger = await Ledger.open(
-            settings.root / "ledger.db",
-            boot_id=processes.boot_id(),
-            keep_events=settings.event_retention,
-        )
-        stack.push_async_callback(ledger.close)
-        known, revision = await ledger.load()
-        registry = Registry(ledger, now=site.clock.now, known=known, revision=revision)
-        adapters = Adapters.build(site)
-        stack.push_async_callback(adapters.connection.close)
-        hub = Hub(adapters.output)
-        hub.start()
-        stack.push_async_callback(hub.close)
-        limits = Limits(settings.step_timeout, settings.undo_timeout)
-        releaser = Releaser(adapters.holders, clock=site.clock, limit=limits.undo)
-        keepers = _keepers(site, registry, adapters, releaser, hub, rebooted=ledger.rebooted)
-        stack.push_async_callback(keepers.exits.close)
-        owner = Owner()
-        creator = Creator(registry, _admission(site, adapters), site.clock, _new_id)
-        stopper = Stopper(
-            registry=registry,
-            tasks=adapters.tasks,
-            owner=owner,
-            tracer=site.tracer,
-            clock=site.clock,
-            kill_limit=limits.undo,
-        )
+        ground = await Ground.build(site, stack)
+        exits = _exits(ground)
+        stack.push_async_callback(exits.close)
+        creator = Creator(ground.registry, _admission(ground), site.clock, _new_id)
+        stopper = _stopper(ground)
         return cls(
-            registry=registry,
-            adapters=adapters,
-            hub=hub,
-            owner=owner,
+            registry=ground.registry,
+            adapters=ground.adapters,
+            hub=ground.hub,
+            owner=ground.owner,
             creator=creator,
-            starter=Starter(
-                registry=registry,
-                creator=creator,
-                bring_up=_bring_up(site, adapters, keepers.exits),
-                releaser=releaser,
-                gate=_gate(settings),
-                owner=owner,
-                tracer=site.tracer,
-                clock=site.clock,
-                limits=limits,
-            ),
+            starter=_starter(ground, creator, exits),
             stopper=stopper,
-            waiter=Waiter(registry),
-            cleaner=Cleaner(
-                registry=registry,
-                stopper=stopper,
-                releaser=releaser,
-                owner=owner,
-                tracer=site.tracer,
-                clock=site.clock,
-            ),
-            keepers=keepers,
+            waiter=Waiter(ground.registry),
+            cleaner=_cleaner(ground, stopper),
+            keepers=_keepers(ground, exits, stopper),
         )
 
 
-def _admission(site: Site, adapters: Adapters) -> Admission:
+def _admission(ground: Ground) -> Admission:
     return Admission(
-        images=adapters.images,
-        runtimes=site.runtimes,
+        images=ground.adapters.images,
+        runtimes=ground.site.runtimes,
         host_problems=lambda spec: Host.look().verify(spec),
-        host_network_allowed=site.settings.allow_host_network,
+        host_network_allowed=ground.site.settings.allow_host_network,
     )
 
 
-def _gate(settings: Settings) -> Gate:
+def _starter(ground: Ground, creator: Creator, exits: Exits) -> Starter:
+    settings = ground.site.settings
     width = settings.concurrent_starts or 2 * (os.cpu_count() or 1)
-    return Gate(width, patience=settings.start_queue_timeout)
+    return Starter(
+        registry=ground.registry,
+        creator=creator,
+        bring_up=_bring_up(ground, exits),
+        releaser=ground.releaser,
+        gate=Gate(width, patience=settings.start_queue_timeout),
+        owner=ground.owner,
+        tracer=ground.site.tracer,
+        clock=ground.site.clock,
+        limits=ground.limits,
+    )
 
 
-def _bring_up(site: Site, adapters: Adapters, exits: Exits) -> BringUp:
+def _bring_up(ground: Ground, exits: Exits) -> BringUp:
+    site, adapters = ground.site, ground.adapters
     return BringUp(
         instance=site.settings.instance,
         tasks=adapters.tasks,
@@ -226,29 +239,50 @@ def _bring_up(site: Site, adapters: Adapters, exits: Exits) -> BringUp:
         process_ticks=_process_ticks,
         host=Host.look,
         clock=site.clock,
-        task_limit=_SHARE * site.settings.step_timeout,
+        task_limit=_SHARE * ground.limits.step,
     )
 
 
-def _keepers(
-    site: Site,
-    registry: Registry,
-    adapters: Adapters,
-    releaser: Releaser,
-    hub: Hub,
-    *,
-    rebooted: bool,
-) -> Keepers:
-    clock, tasks = site.clock, adapters.tasks
-    aliveness = Aliveness(site.settings.instance)
-    exits = Exits(
-        registry=registry,
-        tasks=tasks,
-        releaser=releaser,
-        aliveness=aliveness,
-        clock=clock,
-        output=hub,
+def _stopper(ground: Ground) -> Stopper:
+    return Stopper(
+        registry=ground.registry,
+        tasks=ground.adapters.tasks,
+        owner=ground.owner,
+        tracer=ground.site.tracer,
+        clock=ground.site.clock,
+        kill_limit=ground.limits.undo,
     )
+
+
+def _cleaner(ground: Ground, stopper: Stopper) -> Cleaner:
+    return Cleaner(
+        registry=ground.registry,
+        stopper=stopper,
+        releaser=ground.releaser,
+        owner=ground.owner,
+        tracer=ground.site.tracer,
+        clock=ground.site.clock,
+    )
+
+
+def _exits(ground: Ground) -> Exits:
+    return Exits(
+        registry=ground.registry,
+        tasks=ground.adapters.tasks,
+        releaser=ground.releaser,
+        aliveness=Aliveness(ground.site.settings.instance),
+        clock=ground.site.clock,
+        output=ground.hub,
+    )
+
+
+def _keepers(ground: Ground, exits: Exits, stopper: Stopper) -> Keepers:
+    registry, tasks = ground.registry, ground.adapters.tasks
+    releaser, clock = ground.releaser, ground.site.clock
+
+    def go_on_stopping(container: ContainerId) -> None:
+        ground.owner.keep(stopper.stop(container), f"stop {container}")
+
     return Keepers(
         exits=exits,
         recovery=Recovery(
@@ -256,13 +290,14 @@ def _keepers(
             tasks=tasks,
             releaser=releaser,
             exits=exits,
-            aliveness=aliveness,
+            aliveness=exits.aliveness,
             clock=clock,
             process_ticks=_process_ticks,
-            rebooted=rebooted,
+            go_on_stopping=go_on_stopping,
+            rebooted=ground.rebooted,
         ),
         sweep=Sweep(registry=registry, releaser=releaser, exits=exits, clock=clock),
-        pauses=Pauses(registry=registry, tasks=tasks, events=adapters.events, clock=clock),
+        pauses=Pauses(registry=registry, tasks=tasks, events=ground.adapters.events, clock=clock),
     )
 
 

@@ -30,6 +30,10 @@ class Owner:
         task.add_done_callback(self._ended)
         return task
 
+    def keep(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        """Run ``work`` until it ends, for nobody who waits: a failure is logged."""
+        self.spawn(work, name)  # type: ignore[unused-awaitable]  # the set of tasks holds it
+
     async def join(
         self, work: Coroutine[Any, Any, T], name: str, *, may_cancel: Callable[[], bool]
     ) -> T:

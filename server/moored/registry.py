@@ -69,6 +69,8 @@ class Subject:
         self.lock: Final = asyncio.Lock()
         self.cleaners = 0
         """Cleanups that wait for the claim, or for the process to end."""
+        self.removers = 0
+        """Those of them that will remove it."""
         self.preempted: Final = asyncio.Event()
 
     def publish(self, snapshot: Snapshot, stage: Stage | None, *, gone: bool = False) -> None:
@@ -222,14 +224,16 @@ class Registry:
                 del self._names[name]
 
     @contextmanager
-    def preempting(self, subject: Subject) -> Iterator[None]:
-        """Tell whoever holds the claim that the container is to be cleaned up."""
+    def preempting(self, subject: Subject, *, removing: bool) -> Iterator[None]:
+        """Tell whoever holds the claim, or will wait for it, that a cleanup is under way."""
         subject.cleaners += 1
+        subject.removers += removing
         subject.preempted.set()
         try:
             yield
         finally:
             subject.cleaners -= 1
+            subject.removers -= removing
             if not subject.cleaners:
                 subject.preempted.clear()
 

@@ -60,11 +60,9 @@ class Command:
     ) -> Process:
         """Start the command, and leave it to the caller."""
         return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-W",
-            "error",
-            "-m",
-            "moorage",
+            # A suite that runs in the background passes on that it ignores SIGINT.
+            *("env", "--default-signal=HUP,INT,TERM"),
+            *(sys.executable, "-W", "error", "-m", "moorage"),
             *args,
             stdin=stdin,
             stdout=stdout,

@@ -184,3 +184,13 @@ async def test_a_refused_release_is_shown_with_its_words(world: World) -> None:
     assert "no luck" in failed.reason
     await world.house.keepers.sweep.round()
     assert world.house.registry.all() == []
+
+
+async def test_what_is_being_removed_is_not_started(world: World) -> None:
+    await world.start(name="web")
+    with world.fake.hold("Tasks.Delete") as hold:
+        cleaning = asyncio.create_task(clean(world))
+        await hold.reached()
+        with pytest.raises(errors.ContainerRemoving):
+            await soon(world.house.starter.start("web"))
+    await soon(cleaning)

@@ -6,13 +6,14 @@ The second house opens a copy of what the first had on disk at that moment.
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from moored.model.exits import Origin
 from moored.model.identity import RunId
-from moored.model.state import Exited, Removing, Running, Starting
+from moored.model.state import Exited, Removing, Running, Starting, Stopping
 from tests.faults.world import copied, soon
 
 if TYPE_CHECKING:
@@ -125,3 +126,19 @@ async def test_recovery_waits_for_a_containerd_that_is_down(world: World, home: 
         await world.fake.restart()
         await soon(recovering)
         assert isinstance(other.snapshot("web").state, Running)
+
+
+async def test_a_stop_that_was_under_way_goes_on(world: World, home: Path) -> None:
+    world.fake.deafen(15)
+    await world.start(name="web", stop_timeout=timedelta(milliseconds=50))
+    with world.fake.hold("Tasks.Kill", times=9):
+        stopping = asyncio.create_task(world.house.stopper.stop("web"))
+        await world.until("web", lambda seen: isinstance(seen.snapshot.state, Stopping))
+        async with copied(world, home / "two") as other:
+            world.fake.forgive()
+            await recover(other)
+            view = await other.until("web", lambda seen: isinstance(seen.snapshot.state, Exited))
+            assert view.snapshot.exit is not None
+            assert view.snapshot.exit.signal == 9
+            await other.settled("web")
+    await soon(stopping)

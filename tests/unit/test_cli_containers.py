@@ -49,7 +49,7 @@ async def test_start_takes_several_and_answers_in_their_order(
     assert result.err.count("\n") == 1
 
 
-async def test_json_is_what_other_grpc_tools_print(moored: FakeMoored, moorage: Command) -> None:
+async def test_json_is_that_of_proto3(moored: FakeMoored, moorage: Command) -> None:
     running = await moored.running("sleep", "1", name="wéb")
     result = await moorage("inspect", "--json", "wéb")
     assert result.code == 0
@@ -100,7 +100,7 @@ async def test_wait_prints_the_exit_code(moored: FakeMoored, moorage: Command) -
 
 async def test_a_wait_that_takes_too_long_fails(moored: FakeMoored, moorage: Command) -> None:
     await moored.running(name="web")
-    result = await moorage("--timeout", "500ms", "wait", "web")
+    result = await moorage("--timeout", "2s", "wait", "web")
     assert (result.code, result.text) == (1, "")
     assert result.err == "moorage: cannot wait for container 'web' any longer: it is RUNNING\n"
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import grpc
@@ -225,6 +227,36 @@ async def test_a_signal_before_the_start_is_answered_stops_what_was_started(
     command.send_signal(signal.SIGTERM)
     hold.release.set()
     assert (await ended(command))[0] == 143
+
+
+async def test_a_second_signal_before_the_start_is_answered_gives_up(
+    moored: FakeMoored, moorage: Command
+) -> None:
+    hold = moored.script.hold("Start")
+    command = await moorage.begin("run", "busybox")
+    await hold.entered.wait()
+    command.send_signal(signal.SIGINT)
+    command.send_signal(signal.SIGTERM)
+    assert await ended(command) == (
+        130,
+        b"",
+        "moorage: cannot tell whether the container was started: see moorage ps\n",
+    )
+
+
+async def test_a_signal_that_was_ignored_from_the_start_stays_ignored(
+    moored: FakeMoored, moorage: Command
+) -> None:
+    ignoring = await asyncio.create_subprocess_exec(
+        *("env", "--ignore-signal=HUP"),
+        *(sys.executable, "-m", "moorage", "run", "busybox"),
+        env={**os.environ, "MOORAGE_ADDRESS": moorage.address},
+    )
+    await moored.script.asked("Wait")
+    ignoring.send_signal(signal.SIGHUP)
+    await moored.containers.exit(FIRST, 4)
+    assert await ignoring.wait() == 4
+    assert not moored.script.requests["Stop"]
 
 
 async def test_a_stop_that_is_refused_is_told(moored: FakeMoored, moorage: Command) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from moorage import Client, errors
 from moorage.v1.container_pb2 import ContainerSpec
+from moored import errors as server_errors
 from tests.fakes.service import FakeMoored, Refusal, not_found
 
 if TYPE_CHECKING:
@@ -115,20 +116,10 @@ async def test_the_time_after_which_to_retry_is_told(moored: FakeMoored, client:
     assert raised.value.retriable
 
 
-@pytest.mark.parametrize(
-    ("kind", "retriable"),
-    [
-        (errors.RuntimeUnreachable, True),
-        (errors.ContainerStopping, True),
-        (errors.ShuttingDown, True),
-        (errors.ContainerNotFound, False),
-        (errors.RuntimeRefused, False),
-    ],
-)
-def test_whether_a_retry_can_help_is_known_by_the_class(
-    kind: type[errors.Refused], retriable: bool
-) -> None:
-    assert kind("cannot", code=grpc.StatusCode.UNAVAILABLE).retriable is retriable
+@pytest.mark.parametrize("kind", errors.BY_REASON.values())
+def test_whether_a_retry_can_help_is_as_the_server_says(kind: type[errors.Refused]) -> None:
+    theirs: type[server_errors.MooredError] = getattr(server_errors, kind.__name__)
+    assert kind("cannot", code=grpc.StatusCode.INTERNAL).retriable is theirs.retriable
 
 
 async def test_a_stream_raises_the_same_classes(moored: FakeMoored, client: Client) -> None:

@@ -39,7 +39,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def bundles(tmp_path: Path) -> Bundles:
     places = Places(str(tmp_path / "socket"), tmp_path / "root", tmp_path / "state")
-    return Bundles(places, namespace=_NAMESPACE)
+    return Bundles(places, namespace=_NAMESPACE, settle=0.01, limit=0.2)
 
 
 def _mount(point: Path) -> None:

@@ -24,6 +24,7 @@ Exit codes:
   {NOT_FOUND:3}  no such container, image or run
   {UNREACHABLE:3}  moored cannot be reached, or did not answer in time
   {INTERRUPTED:3}  interrupted (Ctrl-C)
+  {READER_GONE:3}  nobody reads the output any more
 run ends with the container's own exit code, or:
   {NOT_STARTED:3}  it was not started, or how it ended is not known
   {NOT_EXECUTABLE:3}  its command cannot be executed

@@ -1,4 +1,4 @@
-"""What a shell offers for a half-typed name, within a time that nobody notices."""
+"""What a shell offers for a half-typed name, or nothing after a moment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-WITHIN: Final = 0.5
+WITHIN: Final = 1.0
 
 
 def containers(address: str, incomplete: str) -> list[CompletionItem]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from moorage.cli import codes
+from moorage.cli.invocation import Invocation, complain
 from moorage.cli.parameters import (
     container_argument,
     containers_argument,
     duration,
     json_option,
 )
-from moorage.cli.session import Session, complain
 from moorage.cli.specs import FROM_IMAGE_ON, spec_of, spec_options
 
 if TYPE_CHECKING:
@@ -29,23 +29,23 @@ _PATIENCE: Final = timedelta(seconds=30)
 @spec_options
 @json_option
 @click.pass_obj
-def create(session: Session, /, **options: Any) -> None:
+def create(invocation: Invocation, /, **options: Any) -> None:
     """Record a container and print its id.
 
     It is not started, and acquires nothing on the host.
     """
     spec = spec_of(**options)
-    reply = session.run(lambda client: client.create(spec))
-    session.answer(reply, lambda created: created.container.id)
+    reply = invocation.run(lambda client: client.create(spec))
+    invocation.answer(reply, lambda created: created.container.id)
 
 
 @click.command()
 @containers_argument
 @json_option
 @click.pass_obj
-def start(session: Session, /, containers: tuple[str, ...]) -> int:
+def start(invocation: Invocation, /, containers: tuple[str, ...]) -> int:
     """Start containers, and print their ids."""
-    return session.for_each(
+    return invocation.for_each(
         containers, lambda client, name: client.start(name), lambda reply: reply.container.id
     )
 
@@ -54,32 +54,32 @@ def start(session: Session, /, containers: tuple[str, ...]) -> int:
 @container_argument
 @json_option
 @click.pass_obj
-def inspect(session: Session, /, container: str) -> None:
+def inspect(invocation: Invocation, /, container: str) -> None:
     """Show all that is known of a container.
 
     Ends with the steps of its last start, and how long each took.
     """
-    reply = session.run(lambda client: client.inspect(container))
+    reply = invocation.run(lambda client: client.inspect(container))
 
     from moorage.cli import views
 
-    session.answer(reply, lambda shown: views.container(shown.container))
+    invocation.answer(reply, lambda shown: views.container(shown.container))
 
 
 @click.command()
 @click.option("--quiet", "-q", is_flag=True, help="Ids only.")
 @json_option
 @click.pass_obj
-def ps(session: Session, /, quiet: bool) -> None:
+def ps(invocation: Invocation, /, quiet: bool) -> None:
     """List all containers, oldest first."""
-    reply = session.run(_listed)
+    reply = invocation.run(_listed)
 
     from moorage.cli import views
 
     if not quiet:
-        session.answer(reply, lambda listed: views.containers(listed.containers))
-    elif session.json or reply.containers:
-        session.answer(reply, lambda listed: "\n".join(c.id for c in listed.containers))
+        invocation.answer(reply, lambda listed: views.containers(listed.containers))
+    elif invocation.json or reply.containers:
+        invocation.answer(reply, lambda listed: "\n".join(c.id for c in listed.containers))
 
 
 async def _listed(client: Client) -> ListResponse:
@@ -95,10 +95,10 @@ async def _listed(client: Client) -> ListResponse:
 @json_option
 @click.pass_obj
 def stop(
-    session: Session, containers: tuple[str, ...], grace: timedelta | None, signal: str
+    invocation: Invocation, containers: tuple[str, ...], grace: timedelta | None, signal: str
 ) -> int:
     """Stop containers and wait for their exit."""
-    return session.for_each(
+    return invocation.for_each(
         containers,
         lambda client, name: client.stop(name, grace=grace, signal=signal),
         lambda reply: reply.container.id,
@@ -117,12 +117,14 @@ def stop(
 @container_argument
 @json_option
 @click.pass_obj
-def wait(session: Session, /, container: str, condition: str, exit_code: bool) -> int:
+def wait(invocation: Invocation, /, container: str, condition: str, exit_code: bool) -> int:
     """Wait for a container, and print its exit code.
 
     As long as it takes, or for --timeout. Goes on through a restart of moored.
     """
-    reply = session.run(lambda client: _reached(client, container, condition, session.timeout))
+    reply = invocation.run(
+        lambda client: _reached(client, container, condition, invocation.timeout)
+    )
 
     from moorage.cli import views
 
@@ -134,7 +136,7 @@ def wait(session: Session, /, container: str, condition: str, exit_code: bool) -
         )
         return codes.FAILED
     exited = condition == "exited"
-    session.answer(reply, lambda _: str(ended.exit.code) if exited else reply.container.id)
+    invocation.answer(reply, lambda _: str(ended.exit.code) if exited else reply.container.id)
     if exited and not views.exit_is_known(ended.exit):
         complain(f"cannot tell the exit code: {views.exit_line(ended.exit)}")
     return ended.exit.code if exit_code else 0
@@ -173,7 +175,11 @@ _volumes: Final = click.option(
 @json_option
 @click.pass_obj
 def cleanup(
-    session: Session, containers: tuple[str, ...], force: bool, remove: bool, remove_volumes: bool
+    invocation: Invocation,
+    containers: tuple[str, ...],
+    force: bool,
+    remove: bool,
+    remove_volumes: bool,
 ) -> int:
     """Release what containers hold on the host.
 
@@ -181,7 +187,7 @@ def cleanup(
     """
     from moorage.cli import views
 
-    return session.for_each(
+    return invocation.for_each(
         containers,
         lambda client, name: client.cleanup(
             name, force=force, remove=remove, remove_volumes=remove_volumes

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from moorage import errors
 from moorage.cli import codes
-from moorage.cli.session import complain
+from moorage.cli.invocation import complain
 from moorage.cli.views import exit_is_known, exit_line
 from moorage.v1.container_service_pb2 import LOG_FORMAT_BYTES, WAIT_CONDITION_EXITED, LogsResponse
 from moorage.waiting import OUT_OF_TOUCH, Patience
@@ -45,16 +45,18 @@ class Signals:
     def __init__(self) -> None:
         self._count = 0
         self._came = asyncio.Event()
+        # What whoever started us had ignored, as nohup does, stays so.
+        self._noted = [n for n in _SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
 
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        for number in self._noted:
             loop.add_signal_handler(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        for number in self._noted:
             loop.remove_signal_handler(number)
 
     def _note(self) -> None:

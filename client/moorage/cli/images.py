@@ -14,7 +14,7 @@ from moorage.cli.parameters import image_argument, json_option
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from moorage.cli.session import Session
+    from moorage.cli.invocation import Invocation
     from moorage.client import Client
     from moorage.v1.image_service_pb2 import ImportResponse
 
@@ -29,11 +29,11 @@ def images() -> None:
 @click.argument("archive", metavar="FILE|-", type=click.Path(exists=True, allow_dash=True))
 @json_option
 @click.pass_obj
-def import_archive(session: Session, /, archive: str, name: str) -> None:
+def import_archive(invocation: Invocation, /, archive: str, name: str) -> None:
     """Import a docker archive or an OCI layout: a tar file, gzip or not."""
     with _opened(archive) as descriptor:
-        reply = session.run(lambda client: _import(client, descriptor, name))
-    session.answer(reply, lambda imported: "\n".join(image.name for image in imported.images))
+        reply = invocation.run(lambda client: _import(client, descriptor, name))
+    invocation.answer(reply, lambda imported: "\n".join(image.name for image in imported.images))
 
 
 @contextmanager
@@ -65,23 +65,23 @@ async def _import(client: Client, descriptor: int, name: str) -> ImportResponse:
 @click.option("--quiet", "-q", is_flag=True, help="Names only.")
 @json_option
 @click.pass_obj
-def list_images(session: Session, /, quiet: bool) -> None:
+def list_images(invocation: Invocation, /, quiet: bool) -> None:
     """List the images by name."""
-    reply = session.run(lambda client: client.list_images())
+    reply = invocation.run(lambda client: client.list_images())
 
     from moorage.cli import host_views
 
     if not quiet:
-        session.answer(reply, lambda listed: host_views.images(listed.images))
-    elif session.json or reply.images:
-        session.answer(reply, lambda listed: "\n".join(image.name for image in listed.images))
+        invocation.answer(reply, lambda listed: host_views.images(listed.images))
+    elif invocation.json or reply.images:
+        invocation.answer(reply, lambda listed: "\n".join(image.name for image in listed.images))
 
 
 @images.command("rm")
 @image_argument
 @json_option
 @click.pass_obj
-def remove_image(session: Session, /, image: str) -> None:
+def remove_image(invocation: Invocation, /, image: str) -> None:
     """Forget an image's name; its content goes once nothing else holds it."""
-    reply = session.run(lambda client: client.remove_image(image))
-    session.answer(reply, lambda _: image)
+    reply = invocation.run(lambda client: client.remove_image(image))
+    invocation.answer(reply, lambda _: image)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from moorage.cli.session import Session
+    from moorage.cli.invocation import Invocation
     from moorage.client import Client
     from moorage.v1.container_service_pb2 import LogStream
 
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 @container_argument
 @json_option
 @click.pass_obj
-def logs(session: Session, /, container: str, **options: Any) -> None:
+def logs(invocation: Invocation, /, container: str, **options: Any) -> None:
     """Print what a container wrote.
 
     Its stdout comes out on stdout and its stderr on stderr, exactly as written.
     """
-    session.run(lambda client: _print(session, client, container, **options))
+    invocation.run(lambda client: _print(invocation, client, container, **options))
 
 
 async def _print(
-    session: Session,
+    invocation: Invocation,
     client: Client,
     container: str,
     *,
@@ -53,7 +53,7 @@ async def _print(
     from moorage.cli import sinks
     from moorage.v1 import container_service_pb2 as wire
 
-    lines = timestamps or session.json
+    lines = timestamps or invocation.json
     pieces = client.logs(
         container,
         follow=follow,
@@ -63,7 +63,7 @@ async def _print(
         format=wire.LOG_FORMAT_LINES if lines else wire.LOG_FORMAT_BYTES,
         run=run or 0,
     )
-    sink = sinks.sink(json=session.json)
+    sink = sinks.sink(json=invocation.json)
     async with aclosing(pieces):
         async for piece in pieces:
             await sink.write(piece)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from moorage.cli.session import Session
+    from moorage.cli.invocation import Invocation
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -62,11 +62,11 @@ def _duration(text: str) -> timedelta | None:
 
 
 def json_option(command: Command) -> Command:
-    """Give a command ``--json``, which the session keeps."""
+    """Give a command ``--json``, which the invocation keeps."""
 
     def keep(context: click.Context, _: click.Parameter, value: bool) -> None:
-        session: Session = context.obj
-        session.json = value
+        invocation: Invocation = context.obj
+        invocation.json = value
 
     option = click.option(
         "--json",

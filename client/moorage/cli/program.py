@@ -11,9 +11,9 @@ import click
 
 from moorage.addresses import DEFAULT_ADDRESS
 from moorage.cli import codes, containers, images, logs, running, server
+from moorage.cli.invocation import Invocation, complain
 from moorage.cli.parameters import address as an_address
 from moorage.cli.parameters import duration
-from moorage.cli.session import Session, complain
 from moorage.errors import MoorageError
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ def moorage(context: click.Context, address: str, timeout: timedelta | None) -> 
     """Start, inspect and clean up containers through moored."""
     if timeout is not None and not timeout:
         raise click.BadParameter("must be more than nothing", param_hint="--timeout")
-    session: Session = context.obj
-    session.address = address
-    session.timeout = None if timeout is None else timeout.total_seconds()
+    invocation: Invocation = context.obj
+    invocation.address = address
+    invocation.timeout = None if timeout is None else timeout.total_seconds()
     if os.environ.get("NO_COLOR"):
         context.color = False
 
@@ -102,7 +102,7 @@ def main() -> NoReturn:
     _occupy_standard_descriptors()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    sys.exit(_invoke(Session()))
+    sys.exit(_invoke(Invocation()))
 
 
 def _occupy_standard_descriptors() -> None:
@@ -114,10 +114,10 @@ def _occupy_standard_descriptors() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
-def _invoke(session: Session) -> int:
+def _invoke(invocation: Invocation) -> int:
     """Run the command that the arguments say, and return its exit code."""
     try:
-        code = moorage.main(prog_name="moorage", obj=session, standalone_mode=False)
+        code = moorage.main(prog_name="moorage", obj=invocation, standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except click.ClickException as misuse:
@@ -126,7 +126,7 @@ def _invoke(session: Session) -> int:
     except (click.Abort, KeyboardInterrupt):
         return codes.INTERRUPTED
     except MoorageError as error:
-        return session.report(error)
+        return invocation.report(error)
     except UnicodeEncodeError as error:
         complain(f"cannot send {error.object!r}: it is not UTF-8")
         return codes.MISUSED

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from moorage.cli import codes
+from moorage.cli.invocation import Invocation, complain
 from moorage.cli.parameters import json_option
-from moorage.cli.session import Session, complain
 from moorage.cli.specs import FROM_IMAGE_ON, spec_of, spec_options
 from moorage.errors import MoorageError
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
 @spec_options
 @json_option
 @click.pass_obj
-def run(session: Session, /, detach: bool, **options: Any) -> int:
+def run(invocation: Invocation, /, detach: bool, **options: Any) -> int:
     """Run a container and end with its exit code.
 
     Its output comes out here as it is written. Ctrl-C and SIGTERM stop it; a second one kills it.
     """
     spec = spec_of(**options)
     try:
-        return _detached(session, spec) if detach else _foreground(session, spec)
+        return _detached(invocation, spec) if detach else _foreground(invocation, spec)
     except MoorageError as error:
-        session.report(error)
+        invocation.report(error)
         return codes.of_run(error)
 
 
-def _detached(session: Session, spec: ContainerSpec) -> int:
-    reply = session.run(lambda client: client.start(spec=spec))
-    session.answer(reply, lambda started: started.container.id)
+def _detached(invocation: Invocation, spec: ContainerSpec) -> int:
+    reply = invocation.run(lambda client: client.start(spec=spec))
+    invocation.answer(reply, lambda started: started.container.id)
     return 0
 
 
-def _foreground(session: Session, spec: ContainerSpec) -> int:
+def _foreground(invocation: Invocation, spec: ContainerSpec) -> int:
     from moorage.cli import foreground, sinks
 
-    sink = sinks.sink(json=session.json)
+    sink = sinks.sink(json=invocation.json)
     try:
-        return session.run(lambda client: foreground.run(client, spec, sink, session.report))
+        return invocation.run(lambda client: foreground.run(client, spec, sink, invocation.report))
     except foreground.GivenUp:
         complain("cannot tell whether the container was started: see moorage ps")
         return codes.INTERRUPTED

@@ -9,7 +9,7 @@ import click
 from moorage.cli.parameters import json_option
 
 if TYPE_CHECKING:
-    from moorage.cli.session import Session
+    from moorage.cli.invocation import Invocation
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -17,13 +17,13 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command()
 @json_option
 @click.pass_obj
-def info(session: Session) -> None:
+def info(invocation: Invocation) -> None:
     """Show what the server is and serves."""
-    reply = session.run(lambda client: client.server_info())
+    reply = invocation.run(lambda client: client.server_info())
 
     from moorage.cli import host_views
 
-    session.answer(reply, lambda shown: host_views.server(shown, session.address))
+    invocation.answer(reply, lambda shown: host_views.server(shown, invocation.address))
 
 
 @click.command()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from moorage.cli.invocation import as_json
 from moorage.cli.outlets import Outlet
-from moorage.cli.session import as_json
 from moorage.v1.container_service_pb2 import LOG_STREAM_STDERR, LogsResponse
 
 if TYPE_CHECKING:

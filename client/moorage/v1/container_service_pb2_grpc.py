@@ -144,8 +144,9 @@ class ContainerServiceServicer(object):
         """Start brings a container to RUNNING, or creates one from a spec and does the same.
 
         After OK the container runs. After an error the host is as it was before the call, or
-        the container is STRANDED and its leftovers say what is still there; a container that was
-        already recorded keeps its record, EXITED with the error in its status. Starting a
+        the container is STRANDED and its leftovers say what is still there. A start that got as far
+        as its record keeps it, EXITED with the error in its status, also where this call created the
+        container: its id is in the error's metadata. With auto_remove there is no record either. Starting a
         container that is RUNNING is OK, changes nothing and sets already_running.
 
         A caller that goes away before the start is recorded cancels it; from then on it runs to
@@ -242,6 +243,7 @@ class ContainerServiceServicer(object):
     def Logs(self, request, context):
         """Logs streams what a run wrote to its output.
 
+        A container that never ran has no output: the stream ends at once.
         Without `follow` the stream ends at the end of what is there; with it, when the run has
         ended and its output was delivered whole. Heartbeats keep idle streams alive.
 

@@ -70,8 +70,9 @@ class ContainerServiceStub:
     """Start brings a container to RUNNING, or creates one from a spec and does the same.
 
     After OK the container runs. After an error the host is as it was before the call, or
-    the container is STRANDED and its leftovers say what is still there; a container that was
-    already recorded keeps its record, EXITED with the error in its status. Starting a
+    the container is STRANDED and its leftovers say what is still there. A start that got as far
+    as its record keeps it, EXITED with the error in its status, also where this call created the
+    container: its id is in the error's metadata. With auto_remove there is no record either. Starting a
     container that is RUNNING is OK, changes nothing and sets already_running.
 
     A caller that goes away before the start is recorded cancels it; from then on it runs to
@@ -143,6 +144,7 @@ class ContainerServiceStub:
     Logs: _grpc.UnaryStreamMultiCallable[_container_service_pb2.LogsRequest, _container_service_pb2.LogsResponse]
     """Logs streams what a run wrote to its output.
 
+    A container that never ran has no output: the stream ends at once.
     Without `follow` the stream ends at the end of what is there; with it, when the run has
     ended and its output was delivered whole. Heartbeats keep idle streams alive.
 
@@ -194,8 +196,9 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     """Start brings a container to RUNNING, or creates one from a spec and does the same.
 
     After OK the container runs. After an error the host is as it was before the call, or
-    the container is STRANDED and its leftovers say what is still there; a container that was
-    already recorded keeps its record, EXITED with the error in its status. Starting a
+    the container is STRANDED and its leftovers say what is still there. A start that got as far
+    as its record keeps it, EXITED with the error in its status, also where this call created the
+    container: its id is in the error's metadata. With auto_remove there is no record either. Starting a
     container that is RUNNING is OK, changes nothing and sets already_running.
 
     A caller that goes away before the start is recorded cancels it; from then on it runs to
@@ -267,6 +270,7 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     Logs: _aio.UnaryStreamMultiCallable[_container_service_pb2.LogsRequest, _container_service_pb2.LogsResponse]  # type: ignore[assignment]
     """Logs streams what a run wrote to its output.
 
+    A container that never ran has no output: the stream ends at once.
     Without `follow` the stream ends at the end of what is there; with it, when the run has
     ended and its output was delivered whole. Heartbeats keep idle streams alive.
 
@@ -327,8 +331,9 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Start brings a container to RUNNING, or creates one from a spec and does the same.
 
         After OK the container runs. After an error the host is as it was before the call, or
-        the container is STRANDED and its leftovers say what is still there; a container that was
-        already recorded keeps its record, EXITED with the error in its status. Starting a
+        the container is STRANDED and its leftovers say what is still there. A start that got as far
+        as its record keeps it, EXITED with the error in its status, also where this call created the
+        container: its id is in the error's metadata. With auto_remove there is no record either. Starting a
         container that is RUNNING is OK, changes nothing and sets already_running.
 
         A caller that goes away before the start is recorded cancels it; from then on it runs to
@@ -436,6 +441,7 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_container_service_pb2.LogsResponse], _abc.AsyncIterator[_container_service_pb2.LogsResponse]]:
         """Logs streams what a run wrote to its output.
 
+        A container that never ran has no output: the stream ends at once.
         Without `follow` the stream ends at the end of what is there; with it, when the run has
         ended and its output was delivered whole. Heartbeats keep idle streams alive.
 

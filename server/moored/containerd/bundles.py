@@ -23,16 +23,26 @@ if TYPE_CHECKING:
     from moored.containerd.places import Places
     from moored.containerd.traces import Traces
 
-_ROUNDS: Final = 200
-"""Of killing: a runtime that is killed may just have made another process."""
+SETTLE_LIMIT: Final = 1.0
+"""Seconds that containerd has to clean up by itself."""
+REMOVE_LIMIT: Final = 5.0
 _PAUSE: Final = 0.005
-"""Seconds between two looks at a cgroup for the last of its dead."""
+"""Seconds between two looks. No event tells when containerd or the kernel is done."""
 
 
 class Bundles:
-    def __init__(self, places: Places, *, namespace: str) -> None:
+    def __init__(
+        self,
+        places: Places,
+        *,
+        namespace: str,
+        settle: float = SETTLE_LIMIT,
+        limit: float = REMOVE_LIMIT,
+    ) -> None:
         self._places = places
         self._namespace = namespace
+        self._settle = settle
+        self._limit = limit
 
     async def remove(self, run: str) -> bool:
         """Remove all that a run left behind, and return whether that was anything.
@@ -42,12 +52,13 @@ class Bundles:
         left = traces.of_run(self._places, self._namespace, run)
         if not await in_thread(left.any):
             return False
-        await _end_processes(left, run)
         try:
-            await in_thread(left.remove)
-        except OSError as error:
+            await _settled(left, self._settle)
+            async with asyncio.timeout(self._limit):
+                await _remove_until_gone(left)
+        except (OSError, TimeoutError) as error:
             raise errors.RuntimeRefused(
-                f"cannot remove bundle {run!r}: {error}", run=run
+                f"cannot remove bundle {run!r}: {await _why(left, error)}", run=run
             ) from error
         return True
 
@@ -57,20 +68,40 @@ class Bundles:
         return await in_thread(partial(_names, directories))
 
 
-async def _end_processes(left: Traces, run: str) -> None:
-    for _ in range(_ROUNDS):
-        found = await in_thread(left.processes)
-        if found:
-            await in_thread(left.thaw)
-            await asyncio.gather(*(endings.kill(process, f"run {run!r}") for process in found))
-        elif await in_thread(left.members):
-            await asyncio.sleep(_PAUSE)  # dead, and the kernel has yet to take them off the list
-        else:
+async def _settled(left: Traces, within: float) -> None:
+    """Let containerd finish: it takes down by itself a task whose creation was given up."""
+    for _ in range(int(within / _PAUSE)):
+        if not await in_thread(left.has_bundle):
             return
-    pids = ", ".join(map(str, await in_thread(left.members)))
-    raise errors.RuntimeRefused(
-        f"cannot remove bundle {run!r}: its processes {pids} do not go away", run=run
-    )
+        await asyncio.sleep(_PAUSE)
+
+
+async def _remove_until_gone(left: Traces) -> None:
+    while True:
+        found = await in_thread(left.processes)
+        await in_thread(left.thaw)
+        await asyncio.gather(*(endings.kill(process, "a process of a run") for process in found))
+        refusal = await in_thread(partial(_attempt, left))
+        if refusal is None and not await in_thread(left.any):
+            return
+        # Somebody who was just killed has yet to leave its cgroup, or had just made something.
+        await asyncio.sleep(_PAUSE)
+
+
+def _attempt(left: Traces) -> OSError | None:
+    try:
+        left.remove()
+    except OSError as error:
+        return error
+    return None
+
+
+async def _why(left: Traces, error: Exception) -> str:
+    members = await in_thread(left.members)
+    if members:
+        return f"processes {', '.join(map(str, members))} do not go away"
+    refusal = await in_thread(partial(_attempt, left))
+    return str(refusal or error) or "it comes back"
 
 
 def _names(directories: Iterable[Path]) -> list[str]:

@@ -62,6 +62,10 @@ _REFUSALS: Final = {
 """The one table in which a code of containerd's gets a meaning; the rest is RuntimeRefused."""
 
 
+_CONNECTION_LOST: Final = "Stream removed"
+"""How gRPC itself, not containerd, tells UNKNOWN of a connection that broke under a call."""
+
+
 class Connection:
     def __init__(self, address: str, *, namespace: str, call_limit: float = CALL_LIMIT) -> None:
         self.address: Final = address
@@ -153,4 +157,6 @@ class Connection:
 def meaning(error: grpc.aio.AioRpcError, to: str, **facts: str) -> errors.MooredError:
     refusal = _REFUSALS.get(error.code(), errors.RuntimeRefused)
     why = error.details() or error.code().name.lower()
+    if error.code() is grpc.StatusCode.UNKNOWN and why.startswith(_CONNECTION_LOST):
+        refusal = errors.RuntimeUnreachable
     return refusal(f"cannot {to}: {why}", **facts)

@@ -7,6 +7,7 @@ lost; so ``auto`` refuses to start rather than to move on by itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from moored import errors
@@ -16,8 +17,6 @@ from moored.containerd.embedded import START_LIMIT, Embedded
 from moored.uninterrupted import in_thread
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from moored.containerd.places import Places
 
 SYSTEM_ADDRESS: Final = "/run/containerd/containerd.sock"
@@ -86,6 +85,10 @@ def _path(setting: str) -> str:
             " or the absolute path of a socket"
         )
     sockets.check(path)
+    if not Path(path).exists():
+        raise errors.SetupRefused(
+            f"cannot use containerd at {path}: there is no such socket; start it, or choose another"
+        )
     return path
 
 

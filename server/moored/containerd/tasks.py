@@ -112,8 +112,8 @@ class Tasks:
         """Delete a task that has exited or never ran, and return its exit; None: no task.
 
         A task that runs is refused, and one that never ran is better killed before: runc takes two
-        seconds to do both, and then tells of an exit that was none. After an answer that only says that the shim has gone, this
-        asks again until containerd has cleaned up: that needs no event to be seen.
+        seconds to do both, and then tells of an exit that was none. After an answer that only says
+        that the shim has gone, this asks again until containerd has cleaned up.
         """
         pause = _FIRST_PAUSE
         deadline = asyncio.get_running_loop().time() + _SHIM_LOSS_LIMIT

@@ -40,9 +40,14 @@ class Traces:
     shim_socket: Path
     cgroup: str
 
+    def has_bundle(self) -> bool:
+        return any(map(os.path.lexists, self.bundles))
+
     def any(self) -> bool:
+        """Return whether there is anything, or anybody: a runtime whose shim was killed in
+        mid-create goes on for a while, and has left nothing else to be seen by."""
         paths = (*self.bundles, self.runtime_state, self.shim_socket)
-        return any(map(os.path.lexists, paths)) or bool(self.members())
+        return any(map(os.path.lexists, paths)) or bool(self.members()) or self._is_worked_in()
 
     def members(self) -> list[int]:
         """Return who is in its cgroup, the newly dead among them."""
@@ -68,6 +73,9 @@ class Traces:
             _remove_tree(path)
         if not sockets.listened_to(str(self.shim_socket)):
             self.shim_socket.unlink(missing_ok=True)
+
+    def _is_worked_in(self) -> bool:
+        return next(self._working_in_bundle(), None) is not None
 
     def _working_in_bundle(self) -> Iterator[int]:
         names = {str(path) for path in self.bundles}

@@ -51,6 +51,8 @@ class Recovery:
     aliveness: Aliveness
     clock: Clock
     process_ticks: Callable[[int], int]
+    go_on_stopping: Callable[[ContainerId], None]
+    """Goes on with a stop that was under way, as soon as the claim is free."""
     rebooted: bool
     """Whether the host was booted since the ledger was last written."""
 
@@ -123,6 +125,8 @@ class Recovery:
             if task.phase is Phase.RUNNING and isinstance(snapshot.state, Frozen):
                 await claim.apply(Resumed(self.clock.now()))
             self.exits.watch(snapshot.id, snapshot.run)
+            if isinstance(snapshot.state, Stopping):
+                self.go_on_stopping(snapshot.id)
 
     async def _lost(self, claim: Claim) -> None:
         """containerd has no task: the run is over once nothing of it is alive."""

@@ -60,7 +60,7 @@ class Cleaner:
 
     async def _cleanup(self, subject: Subject, *, force: bool, and_remove: bool) -> CleanupOutcome:
         _refuse_unless_forced(subject.view.snapshot, force=force)
-        with self.registry.preempting(subject):
+        with self.registry.preempting(subject, removing=and_remove):
             for _ in range(_MOST_ROUNDS):
                 outcome = await self._round(subject, force=force, and_remove=and_remove)
                 if outcome is not None:

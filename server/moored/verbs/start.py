@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from moored.model.spec import Spec
     from moored.model.state import Snapshot
     from moored.owner import Owner
-    from moored.registry import Claim, Registry
+    from moored.registry import Claim, Registry, Subject
     from moored.saga import Clock
     from moored.verbs.bring_up import BringUp
     from moored.verbs.create import Creator
@@ -119,6 +119,7 @@ class Starter:
         saga = attempt.saga
         async with AsyncExitStack() as held:
             async with saga.step("admit", limit=None):
+                _refuse_if_removing(self.registry.find(reference))
                 async with saga.step("admit.claim", limit=None):
                     claim = await held.enter_async_context(self.registry.claim(reference))
                 saga.follow(claim)
@@ -185,6 +186,15 @@ class Starter:
         if snapshot.spec.auto_remove:
             intent = Intent(Action.REMOVE, Asker.AUTO_REMOVE)
             await remove(claim, intent, releaser=self.releaser, clock=self.clock)
+
+
+def _refuse_if_removing(subject: Subject) -> None:
+    """Do not wait for the end of what is on its way out."""
+    if subject.removers:
+        container = subject.view.snapshot.id
+        raise errors.ContainerRemoving(
+            f"cannot start container {container!r}: it is being removed", container=container
+        )
 
 
 def _refuse_unless_startable(snapshot: Snapshot) -> None:

@@ -23,7 +23,7 @@ Reply = TypeVar("Reply", bound="Message")
 
 
 @dataclass
-class Session:
+class Invocation:
     address: str = DEFAULT_ADDRESS
     timeout: float | None = None
     json: bool = False
@@ -87,7 +87,7 @@ def complain(line: str) -> None:
 
 
 def as_json(message: Message, *, indent: int | None = 2) -> str:
-    """Return a message as proto3 JSON, as other gRPC tools print it."""
+    """Return a message as proto3 JSON."""
     from google.protobuf import json_format
 
     return json_format.MessageToJson(message, indent=indent, ensure_ascii=False)
