@@ -95,6 +95,23 @@ def test_a_containerd_that_is_not_there_is_named(site: Site) -> None:
     assert "/nowhere/containerd.sock" in line
 
 
+def test_a_runtime_that_is_not_there_is_named(site: Site) -> None:
+    daemon = site.moored({"runtimes": "nowhere=/nowhere/runc"})
+    line = _refused(daemon, "--runtime", "nowhere")
+    assert "/nowhere/runc" in line
+    assert not daemon.socket.exists()
+
+
+def test_without_root_it_refuses(site: Site) -> None:
+    daemon = site.moored()
+    nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"]
+    done = _run([*nobody, *daemon.command], daemon.environment)
+    assert done.returncode == 1, done.stderr
+    assert "root" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not daemon.root.exists()
+
+
 def test_a_ledger_that_cannot_be_read_is_never_replaced(site: Site) -> None:
     daemon = site.moored()
     daemon.root.mkdir()

@@ -100,6 +100,8 @@ for command in (
 
 def main() -> NoReturn:
     _occupy_standard_descriptors()
+    # gRPC's own log would come out between a container's lines on stderr.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(_invoke(Invocation()))

@@ -46,8 +46,12 @@ class Traces:
     def any(self) -> bool:
         """Return whether there is anything, or anybody: a runtime whose shim was killed in
         mid-create goes on for a while, and has left nothing else to be seen by."""
+        return self.shows() or self._is_worked_in()
+
+    def shows(self) -> bool:
+        """Return whether there is anything to be seen without a look at every process."""
         paths = (*self.bundles, self.runtime_state, self.shim_socket)
-        return any(map(os.path.lexists, paths)) or bool(self.members()) or self._is_worked_in()
+        return any(map(os.path.lexists, paths)) or bool(self.members())
 
     def members(self) -> list[int]:
         """Return who is in its cgroup, the newly dead among them."""

@@ -56,8 +56,8 @@ class HostHolders:
     async def remove_layer(self, key: str) -> bool:
         return await self.layers.remove(key)
 
-    async def remove_bundle(self, run: str) -> bool:
-        return await self.bundles.remove(RunId(run))
+    async def remove_bundle(self, run: str, *, task_deleted: bool) -> bool:
+        return await self.bundles.remove(run, task_deleted=task_deleted)
 
     def remove_cgroup(self, path: str) -> bool:
         return cgroups.remove(path)

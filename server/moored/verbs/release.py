@@ -58,7 +58,7 @@ class Holders(Protocol):
     def tasks(self) -> Tasks: ...
     async def remove_container(self, run: str) -> bool: ...
     async def remove_layer(self, key: str) -> bool: ...
-    async def remove_bundle(self, run: str) -> bool: ...
+    async def remove_bundle(self, run: str, *, task_deleted: bool) -> bool: ...
     def remove_cgroup(self, path: str) -> bool: ...
     def remove_files(self, run: str) -> bool: ...
     def remove_output(self, key: str) -> bool: ...
@@ -69,9 +69,11 @@ class Releaser:
         self._holders = holders
         self._clock = clock
         self._limit = limit
+        self._deleted: set[str] = set()
+        """Runs whose task was deleted in good order, until their bundle is looked for."""
         self._ways: Mapping[Kind, Callable[[str], Awaitable[bool]]] = {
             Kind.TASK: self._task,
-            Kind.BUNDLE: holders.remove_bundle,
+            Kind.BUNDLE: self._bundle,
             Kind.CGROUP: partial(_threaded, holders.remove_cgroup),
             Kind.FILES: partial(_threaded, holders.remove_files),
             Kind.LAYER: holders.remove_layer,
@@ -134,7 +136,15 @@ class Releaser:
             raise
         except errors.RuntimeRefused as error:  # its shim is dead, or dies: Delete cleans up
             logger.debug("cannot kill task {} before its deletion: {}", run, error)
-        return await tasks.delete(run) is not None
+        if await tasks.delete(run) is None:
+            return False
+        self._deleted.add(key)
+        return True
+
+    async def _bundle(self, key: str) -> bool:
+        deleted = key in self._deleted
+        self._deleted.discard(key)
+        return await self._holders.remove_bundle(key, task_deleted=deleted)
 
 
 def _order(resource: Resource) -> tuple[int, int]:
