@@ -61,6 +61,9 @@ async def serve(settings: Settings) -> None:
 async def _serve(settings: Settings, tracer: Tracer, stack: AsyncExitStack) -> None:
     located = await locate(settings.containerd, root=settings.root, state=settings.state)
     known = {name: Runtime(name=name, binary=binary) for name, binary in settings.runtimes.items()}
+    instance = premises.InstanceLock(settings.instance, located.address)
+    instance.take()
+    stack.callback(instance.release)
     found = await _probe(settings, known)
     faults = {runtime.name: runtime.fault for runtime in found if runtime.fault}
     site = Site(

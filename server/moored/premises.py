@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import grp
+import hashlib
 import os
 import socket
 import stat
@@ -64,6 +65,32 @@ class RootLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+class InstanceLock:
+    """One moored per instance and containerd: two would take each other's runs for their own.
+
+    The name of an abstract socket, which the kernel frees when the process ends.
+    """
+
+    def __init__(self, instance: str, containerd: str) -> None:
+        self._instance = instance
+        self._containerd = containerd
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+    def take(self) -> None:
+        place = hashlib.sha256(os.path.realpath(self._containerd).encode()).hexdigest()[:32]
+        try:
+            self._socket.bind(f"\0moored/{place}/{self._instance}")
+        except OSError as error:
+            self._socket.close()
+            raise SetupRefused(
+                f"cannot be instance {self._instance!r} of {self._containerd}: another moored is;"
+                " stop that one, or give this one another --instance"
+            ) from error
+
+    def release(self) -> None:
+        self._socket.close()
 
 
 def free_sockets(addresses: Sequence[str]) -> None:

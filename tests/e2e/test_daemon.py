@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 import subprocess
+import sys
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,13 @@ def test_a_socket_that_another_one_uses_is_refused_and_left_to_it(
     assert own_moored.socket.stat().st_ino == before
     own_moored.import_image(archive)
     assert not second.socket.exists(), "nothing is half started"
+
+
+def test_an_instance_that_another_one_is_is_refused(site: Site, own_moored: Moored) -> None:
+    second = site.moored()
+    line = _refused(second, "--instance", own_moored.instance)
+    assert own_moored.instance in line
+    assert not second.socket.exists()
 
 
 def test_a_socket_that_a_dead_one_left_is_taken_over(own_moored: Moored) -> None:
@@ -105,7 +113,8 @@ def test_a_runtime_that_is_not_there_is_named(site: Site) -> None:
 def test_without_root_it_refuses(site: Site) -> None:
     daemon = site.moored()
     nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"]
-    done = _run([*nobody, *daemon.command], daemon.environment)
+    places = ["--root", str(daemon.root), "--state", str(daemon.state)]
+    done = _run([*nobody, sys.executable, "-m", "moored", *places], {})
     assert done.returncode == 1, done.stderr
     assert "root" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -157,7 +157,10 @@ class Starter:
             await self.bring_up.bring_up(claim, saga, attempt.trace_id)
         except BaseException as error:
             if isinstance(claim.snapshot.state, Starting):
-                await uninterrupted(self._failed(claim, attempt, error))
+                try:
+                    await uninterrupted(self._failed(claim, attempt, error))
+                except errors.LedgerFailed as second:  # the sweep will record it
+                    error.add_note(str(second))
             raise
         return StartOutcome(claim.snapshot, already_running=False)
 
