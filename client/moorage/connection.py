@@ -10,6 +10,7 @@ import grpc.aio
 from google.protobuf.message import Message
 
 from moorage.addresses import target
+from moorage.endings import Ending
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -108,6 +109,7 @@ class Connection:
         An error of ``requests`` ends the call and is raised as it is.
         """
         call = rpc(**self._completed(options, None))
+        ending = Ending(call)
         try:
             async for request in requests:
                 await call.write(request)
@@ -119,7 +121,8 @@ class Connection:
         try:
             return await call
         except grpc.aio.AioRpcError as error:
-            raise self._meaning(error, to) from error
+            status = await ending.status(error)
+            raise self._meaning(status, to) from status
 
     def _completed(self, options: CallOptions, within: float | None) -> CallOptions:
         default = within if self._timeout is None else self._timeout

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+import pytest_asyncio
 from google.protobuf import json_format
 
 from moorage.v1 import container_pb2
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+# gRPC's poller serves all loops of a process, and stumbles over events of one that is closed.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def moored(tmp_path: Path) -> AsyncIterator[FakeMoored]:
     async with FakeMoored(tmp_path / "moored.sock") as fake:
         yield fake

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+import pytest_asyncio
 
 from moorage.v1 import container_pb2, container_service_pb2
 from tests.fakes.command import WITHIN, Command
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 FIRST = f"{1:032x}"
 NOISE = bytes(range(256)) * 4096
 
+# gRPC's poller serves all loops of a process, and stumbles over events of one that is closed.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def moored(tmp_path: Path) -> AsyncIterator[FakeMoored]:
     async with FakeMoored(tmp_path / "moored.sock") as fake:
         yield fake

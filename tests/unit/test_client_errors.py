@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
 import pytest
+import pytest_asyncio
 
 from moorage import Client, errors
 from moorage.v1.container_pb2 import ContainerSpec
-from moored import errors as server_errors
-from tests.fakes.service import FakeMoored, Refusal, not_found
+from tests.fakes.service import FakeMoored, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
-PROTOS = Path(__file__).parents[2] / "protos" / "moorage" / "v1"
+
+# gRPC's poller serves all loops of a process, and stumbles over events of one that is closed.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def moored(tmp_path: Path) -> AsyncIterator[FakeMoored]:
     async with FakeMoored(tmp_path / "moored.sock") as fake:
         yield fake
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def client(moored: FakeMoored) -> AsyncIterator[Client]:
     async with Client(moored.address) as connected:
         yield connected
-
-
-def test_every_reason_of_the_protocol_has_its_class() -> None:
-    row = re.compile(r"//   ([A-Z]+(?:_[A-Z]+)*) {2,}([A-Z]+(?:_[A-Z]+)*) {2,}\S")
-    documented = {
-        found[2]
-        for proto in PROTOS.glob("*.proto")
-        for line in proto.read_text().splitlines()
-        if (found := row.search(line)) and hasattr(grpc.StatusCode, found[1])
-    }
-    assert len(documented) > 20
-    assert documented - {"BUG"} <= set(errors.BY_REASON)
 
 
 @pytest.mark.parametrize("reason", sorted(errors.BY_REASON))
@@ -116,12 +105,6 @@ async def test_the_time_after_which_to_retry_is_told(moored: FakeMoored, client:
     assert raised.value.retriable
 
 
-@pytest.mark.parametrize("kind", errors.BY_REASON.values())
-def test_whether_a_retry_can_help_is_as_the_server_says(kind: type[errors.Refused]) -> None:
-    theirs: type[server_errors.MooredError] = getattr(server_errors, kind.__name__)
-    assert kind("cannot", code=grpc.StatusCode.INTERNAL).retriable is theirs.retriable
-
-
 async def test_a_stream_raises_the_same_classes(moored: FakeMoored, client: Client) -> None:
     with pytest.raises(errors.ContainerNotFound, match="cannot find container 'nobody'"):
         await anext(client.logs("nobody"))
@@ -190,7 +173,3 @@ async def test_an_answer_that_is_late_passes_the_deadline(
     moored.script.hold("Inspect")
     with pytest.raises(errors.DeadlinePassed, match="did not answer in time"):
         await client.inspect("web", timeout=0.05)
-
-
-def test_the_fake_answers_as_the_protocol_says() -> None:
-    assert not_found("x").reason in errors.BY_REASON

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 
 from moorage import Client, errors, waiting
 from moorage.v1 import container_service_pb2 as wire
@@ -18,14 +19,17 @@ if TYPE_CHECKING:
 
 A_WHILE = timedelta(seconds=30)
 
+# gRPC's poller serves all loops of a process, and stumbles over events of one that is closed.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def moored(tmp_path: Path) -> AsyncIterator[FakeMoored]:
     async with FakeMoored(tmp_path / "moored.sock") as fake:
         yield fake
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def client(moored: FakeMoored) -> AsyncIterator[Client]:
     async with Client(moored.address) as connected:
         yield connected
