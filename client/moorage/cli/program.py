@@ -133,10 +133,16 @@ def _invoke(invocation: Invocation) -> int:
         complain(f"cannot send {error.object!r}: it is not UTF-8")
         return codes.MISUSED
     except (ReaderGone, BrokenPipeError):
-        # What is still buffered has nowhere to go; the interpreter would try once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()
         return codes.READER_GONE
     except OSError as error:
+        if error.filename is None:
+            _drop_output()
         complain(f"cannot use {error.filename or 'our own output'}: {error.strerror}")
         return codes.FAILED
     return code or 0
+
+
+def _drop_output() -> None:
+    """Drop what is still buffered: it has nowhere to go, and the interpreter would try again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

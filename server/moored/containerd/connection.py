@@ -7,6 +7,7 @@ how to ask what happened.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import grpc
@@ -24,6 +25,8 @@ Reply = TypeVar("Reply", bound=Message)
 
 CALL_LIMIT: Final = 10.0
 """Seconds for a call that has no limit of its own, unless its connection has another."""
+_PAUSE: Final = 0.02
+"""Seconds between two tries to read."""
 LARGEST_MESSAGE: Final = 16 * 1024 * 1024
 
 _CHANNEL_OPTIONS: Final = (
@@ -109,6 +112,25 @@ class Connection:
             )
         except grpc.aio.AioRpcError as error:
             raise meaning(error, to, **facts) from error
+
+    async def ask(
+        self,
+        rpc: grpc.aio.UnaryUnaryMultiCallable[Request, Reply],
+        request: Request,
+        to: str,
+        **facts: str,
+    ) -> Reply:
+        """Call an ``rpc`` that only reads: a connection that breaks under it costs another try."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._call_limit
+        while True:
+            try:
+                left = end - loop.time()
+                return await self.unary(rpc, request, to, within=left, wait_for_ready=True, **facts)
+            except errors.RuntimeUnreachable:
+                if loop.time() + _PAUSE > end:
+                    raise
+            await asyncio.sleep(_PAUSE)  # a break is seen before the connection is closed
 
     async def stream(
         self,

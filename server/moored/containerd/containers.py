@@ -60,7 +60,7 @@ class Containers:
     async def get(self, run: str) -> ContainerRecord | None:
         request = containers_pb2.GetContainerRequest(id=run)
         try:
-            reply = await self._connection.unary(
+            reply = await self._connection.ask(
                 self._rpc.Get, request, f"look at containerd container {run!r}", run=run
             )
         except Absent:
@@ -69,7 +69,7 @@ class Containers:
 
     async def list(self) -> list[ContainerRecord]:
         request = containers_pb2.ListContainersRequest()
-        reply = await self._connection.unary(self._rpc.List, request, "list containerd containers")
+        reply = await self._connection.ask(self._rpc.List, request, "list containerd containers")
         return [_record(container) for container in reply.containers]
 
 

@@ -87,7 +87,7 @@ class Content:
     async def labels(self, digest: str) -> Mapping[str, str] | None:
         """Return a blob's labels, or None when there is no such blob."""
         try:
-            reply = await self._connection.unary(
+            reply = await self._connection.ask(
                 self._rpc.Info, content_pb2.InfoRequest(digest=digest), f"look at {digest}"
             )
         except Absent:

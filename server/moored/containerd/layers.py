@@ -53,7 +53,7 @@ class Layers:
         """Return how a writable layer is mounted, or None when there is none."""
         request = snapshots_pb2.MountsRequest(snapshotter=self._snapshotter, key=key)
         try:
-            reply = await self._connection.unary(
+            reply = await self._connection.ask(
                 self._rpc.Mounts, request, f"look at layer {key!r}", layer=key
             )
         except Absent:
@@ -86,7 +86,7 @@ class Layers:
     async def stat(self, key: str) -> Layer | None:
         request = snapshots_pb2.StatSnapshotRequest(snapshotter=self._snapshotter, key=key)
         try:
-            reply = await self._connection.unary(
+            reply = await self._connection.ask(
                 self._rpc.Stat, request, f"look at layer {key!r}", layer=key
             )
         except Absent:

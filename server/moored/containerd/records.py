@@ -46,7 +46,7 @@ class Records:
 
     async def get(self, name: str) -> Record | None:
         try:
-            reply = await self._connection.unary(
+            reply = await self._connection.ask(
                 self._rpc.Get,
                 images_pb2.GetImageRequest(name=name),
                 f"look up image {name!r}",
@@ -59,7 +59,7 @@ class Records:
     async def list(self) -> list[Record]:
         """Return all records by name."""
         request = images_pb2.ListImagesRequest()
-        reply = await self._connection.unary(self._rpc.List, request, "list images")
+        reply = await self._connection.ask(self._rpc.List, request, "list images")
         return sorted((_record(image) for image in reply.images), key=lambda one: one.name)
 
     async def put(self, name: str, target: Blob | Target) -> Record:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from moored import errors
 from moored.containerd import refusals
-from moored.containerd.connection import CALL_LIMIT, Absent
+from moored.containerd.connection import Absent
 from moored.containerd.containers import runtime_options
 from moored.containerd.timestamps import moment
 from moored.containerd.values import Phase, ProcessExit, Task
@@ -151,7 +151,7 @@ class Tasks:
     async def get(self, run: RunId) -> Task | None:
         request = tasks_pb2.GetRequest(container_id=run)
         try:
-            reply = await self._connection.unary(
+            reply = await self._connection.ask(
                 self._rpc.Get, request, f"look at task {run!r}", run=run
             )
         except Absent:
@@ -160,9 +160,7 @@ class Tasks:
 
     async def list(self) -> list[Task]:
         request = tasks_pb2.ListTasksRequest()
-        reply = await self._connection.unary(
-            self._rpc.List, request, "list tasks", within=CALL_LIMIT
-        )
+        reply = await self._connection.ask(self._rpc.List, request, "list tasks")
         return [_task(process) for process in reply.tasks]
 
     async def wait(self, run: RunId) -> ProcessExit | None:
