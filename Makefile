@@ -1,7 +1,7 @@
 # What there is to do here. Each target sets up what it needs first: `make test` works in a
 # fresh clone, on a fresh Debian 12, as root.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test cover floor lint format protos lock clean
+.PHONY: help setup demo test cover floor lint format protos states lock clean
 
 BIN := .venv/bin
 TYPED := server client tests demo tools
@@ -49,6 +49,9 @@ format: setup ## Format, and mend what ruff can mend
 
 protos: setup ## Generate the code of protos/ again
 	@$(BIN)/python -m tools.protos
+
+states: setup ## Ask the service again what each verb answers in each state, for docs/states.md
+	@$(BIN)/python -m tools.states
 
 lock: setup ## Choose the newest versions of everything that development needs
 	@$(BIN)/uv pip compile $(LOCK) --extra server --group dev pyproject.toml -o requirements-dev.lock

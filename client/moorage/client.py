@@ -11,9 +11,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Self, Unpack
 
-from moorage import waiting
+from moorage import waiting, watching
 from moorage.addresses import DEFAULT_ADDRESS
 from moorage.archives import import_requests
+from moorage.changes import ANSWER_WITHIN, CHANGE_WITHIN, SLACK, Changes
 from moorage.connection import CallOptions, Connection
 from moorage.v1 import container_service_pb2 as wire
 from moorage.v1 import image_service_pb2 as image_wire
@@ -29,15 +30,8 @@ if TYPE_CHECKING:
 
     from moorage.v1.container_pb2 import Container, ContainerSpec
 
-ANSWER_WITHIN: Final = 30.0
-"""Seconds for a call that reads, or only records something."""
-CHANGE_WITHIN: Final = 300.0
-"""Seconds for a start or a cleanup, each step of which moored limits by itself."""
-SLACK: Final = 60.0
-"""Seconds for a call to answer, beside the time that it was told to take."""
 
-
-class Client:
+class Client(Changes):
     """``async with Client() as client``: one connection, made when the first call needs it."""
 
     def __init__(
@@ -63,7 +57,7 @@ class Client:
         )
         self.address: Final = address
         self.channel: Final = self._connection.channel
-        self.containers: Final = ContainerServiceStub(self.channel)
+        self.containers = ContainerServiceStub(self.channel)
         self.images: Final = ImageServiceStub(self.channel)
 
     async def __aenter__(self) -> Self:
@@ -100,6 +94,7 @@ class Client:
         validate_only: bool = False,
         checkpoint: str = "",
         checkpoint_directory: str = "",
+        etag: str = "",
         **options: Unpack[CallOptions],
     ) -> wire.StartResponse:
         """Start a container, or create one from ``spec`` and start it in the same call."""
@@ -112,6 +107,7 @@ class Client:
             validate_only=validate_only,
             checkpoint=checkpoint,
             checkpoint_directory=checkpoint_directory,
+            etag=etag,
         )
         if spec is None:
             to = f"start container {container!r}"
@@ -130,45 +126,34 @@ class Client:
         )
 
     async def list(
-        self, *, page_size: int = 0, page_token: str = "", **options: Unpack[CallOptions]
+        self,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        filter: wire.ContainerFilter | None = None,  # noqa: A002  # the wire's name
+        **options: Unpack[CallOptions],
     ) -> wire.ListResponse:
         """Tell what is known of one page of containers. ``list_all`` turns the pages."""
-        request = wire.ListRequest(page_size=page_size, page_token=page_token)
+        request = wire.ListRequest(page_size=page_size, page_token=page_token, filter=filter)
         return await self._connection.ask(
             self.containers.List, request, "list containers", options, ANSWER_WITHIN
         )
 
     async def list_all(
-        self, *, page_size: int = 1000, **options: Unpack[CallOptions]
+        self,
+        *,
+        page_size: int = 1000,
+        filter: wire.ContainerFilter | None = None,  # noqa: A002  # the wire's name
+        **options: Unpack[CallOptions],
     ) -> AsyncIterator[Container]:
-        """Yield every container, oldest first. ``timeout`` is for each page."""
+        """Yield every container that fits, oldest first. ``timeout`` is for each page."""
         token = ""
         while True:
-            page = await self.list(page_size=page_size, page_token=token, **options)
+            page = await self.list(page_size=page_size, page_token=token, filter=filter, **options)
             for container in page.containers:
                 yield container
             if not (token := page.next_page_token):
                 return
-
-    async def stop(
-        self,
-        container: str,
-        *,
-        signal: str = "",
-        grace: timedelta | None = None,
-        request_id: str = "",
-        **options: Unpack[CallOptions],
-    ) -> wire.StopResponse:
-        """Stop a container. ``grace`` is the request's own timeout: after it comes SIGKILL.
-
-        Without ``grace`` the container's spec says how long, and the call has no deadline.
-        """
-        request = wire.StopRequest(
-            container=container, signal=signal, timeout=grace, request_id=request_id
-        )
-        within = None if grace is None else grace.total_seconds() + SLACK
-        to = f"stop container {container!r}"
-        return await self._connection.ask(self.containers.Stop, request, to, options, within)
 
     async def wait(
         self,
@@ -208,29 +193,6 @@ class Client:
         reached = await self.wait_until(container, wire.WAIT_CONDITION_EXITED, patience=patience)
         return reached.container
 
-    async def cleanup(
-        self,
-        container: str,
-        *,
-        force: bool = False,
-        remove: bool = False,
-        remove_volumes: bool = False,
-        request_id: str = "",
-        **options: Unpack[CallOptions],
-    ) -> wire.CleanupResponse:
-        """Release what a container holds; with ``remove``, all of it and its name."""
-        request = wire.CleanupRequest(
-            container=container,
-            force=force,
-            remove=remove,
-            remove_volumes=remove_volumes,
-            request_id=request_id,
-        )
-        to = f"clean up container {container!r}"
-        return await self._connection.ask(
-            self.containers.Cleanup, request, to, options, CHANGE_WITHIN
-        )
-
     def logs(
         self,
         container: str,
@@ -258,6 +220,30 @@ class Client:
         )
         to = f"read output of container {container!r}"
         return self._connection.follow(self.containers.Logs, request, to, options)
+
+    def watch(
+        self,
+        *,
+        since: int | None = None,
+        snapshot: bool = False,
+        filter: wire.ContainerFilter | None = None,  # noqa: A002  # the wire's name
+        patience: timedelta = timedelta(),
+        **options: Unpack[CallOptions],
+    ) -> AsyncGenerator[wire.WatchResponse, None]:
+        """Yield what happens to containers, with the server's heartbeats in between.
+
+        ``since`` is a revision. For as long as ``patience`` it goes on from where it stood when
+        moored cannot be reached, or cut it off for being too slow: nothing is left out or comes
+        twice, but a snapshot that broke off begins anew.
+        """
+        request = wire.WatchRequest(since_revision=since, snapshot=snapshot, filter=filter)
+
+        def begin(asked: wire.WatchRequest) -> AsyncGenerator[wire.WatchResponse, None]:
+            return self._connection.follow(
+                self.containers.Watch, asked, "watch containers", options
+            )
+
+        return watching.watch_on(begin, request, patience)
 
     async def server_info(self, **options: Unpack[CallOptions]) -> wire.GetServerInfoResponse:
         """Tell what this moored is and serves."""

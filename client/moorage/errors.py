@@ -127,6 +127,24 @@ class ContainerStranded(Refused): ...
 class ContainerRunning(Refused): ...
 
 
+class ContainerNotRunning(Refused): ...
+
+
+class EtagMismatch(Refused): ...
+
+
+class RequestIdReused(Refused): ...
+
+
+class RevisionGone(Refused): ...
+
+
+class WatcherTooSlow(Refused):
+    """It was cut off; the last revision that was sent is in ``metadata``. Watch from there."""
+
+    retriable = True
+
+
 class PreemptedByCleanup(Refused): ...
 
 

@@ -142,7 +142,8 @@ def _keep(house: House, pulse: Pulse, stopping: asyncio.Event) -> list[asyncio.T
     tasks = [
         asyncio.create_task(keepers.recovery.run(), name="recovery"),
         asyncio.create_task(keepers.sweep.run(), name="sweep"),
-        asyncio.create_task(keepers.pauses.run(), name="pauses"),
+        asyncio.create_task(keepers.hints.run(), name="hints"),
+        asyncio.create_task(keepers.restarts.run(), name="restarts"),
         asyncio.create_task(pulse.run(), name="pulse"),
     ]
     for task in tasks:
@@ -152,6 +153,7 @@ def _keep(house: House, pulse: Pulse, stopping: asyncio.Event) -> list[asyncio.T
 
 async def _drain(settings: Settings, house: House, server: Server) -> None:
     logger.info("draining")
+    house.keepers.restarts.close()
     await server.refuse_changes()
     late = await house.owner.drain(settings.drain_timeout)
     if late:

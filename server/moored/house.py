@@ -18,17 +18,22 @@ from moored.containerd.images import Images
 from moored.containerd.layers import Layers
 from moored.containerd.leases import Leases
 from moored.containerd.tasks import Tasks
+from moored.feed import KEPT, Feed
 from moored.keepers.aliveness import Aliveness
 from moored.keepers.exits import Exits
+from moored.keepers.hints import Hints
+from moored.keepers.memory import Memory
 from moored.keepers.pauses import Pauses
 from moored.keepers.recovery import Recovery
+from moored.keepers.restarts import Restarts, Timers
 from moored.keepers.sweep import Sweep
 from moored.ledger.store import Ledger
 from moored.model.identity import ContainerId
-from moored.oci import processes, runtime_spec
+from moored.oci import cgroups, processes, runtime_spec
 from moored.oci.host import Host
 from moored.owner import Owner
 from moored.registry import Registry
+from moored.requests import Requests
 from moored.saga import Limits
 from moored.storage.files import GeneratedFiles
 from moored.streams.follow import Hub
@@ -39,9 +44,17 @@ from moored.verbs.cleanup import Cleaner
 from moored.verbs.create import Creator
 from moored.verbs.gate import Gate
 from moored.verbs.holders import HostFiles, HostHolders
+from moored.verbs.kill import Killer
+from moored.verbs.pause import Pauser
+from moored.verbs.plan import Planner
+from moored.verbs.prune import Pruner
 from moored.verbs.release import Releaser
+from moored.verbs.rename import Renamer
+from moored.verbs.restart import Restarter
 from moored.verbs.start import Starter
-from moored.verbs.stop import Stopper
+from moored.verbs.stop import START_AGAIN, Stopper
+from moored.verbs.turns import Turns
+from moored.verbs.update import Updater
 from moored.verbs.wait import Waiter
 
 if TYPE_CHECKING:
@@ -121,7 +134,8 @@ class Keepers:
     exits: Exits
     recovery: Recovery
     sweep: Sweep
-    pauses: Pauses
+    hints: Hints
+    restarts: Restarts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,11 +144,15 @@ class Ground:
 
     site: Site
     registry: Registry
+    feed: Feed
+    requests: Requests
     adapters: Adapters
     hub: Hub
     owner: Owner
     releaser: Releaser
     limits: Limits
+    timers: Timers
+    memory: Memory
     rebooted: bool
 
     @classmethod
@@ -147,20 +165,33 @@ class Ground:
         )
         stack.push_async_callback(ledger.close)
         known, revision = await ledger.load()
+        feed = Feed(ledger, revision=revision, keep=min(KEPT, settings.event_retention))
         adapters = Adapters.build(site)
         stack.push_async_callback(adapters.connection.close)
         hub = Hub(adapters.output)
         hub.start()
         stack.push_async_callback(hub.close)
         limits = Limits(settings.step_timeout, settings.undo_timeout)
+        registry = Registry(ledger, now=site.clock.now, feed=feed, known=known)
+        owner = Owner()
         return cls(
             site=site,
-            registry=Registry(ledger, now=site.clock.now, known=known, revision=revision),
+            registry=registry,
+            feed=feed,
+            requests=Requests(ledger, owner=owner, now=site.clock.now, knows=registry.knows),
             adapters=adapters,
             hub=hub,
-            owner=Owner(),
+            owner=owner,
             releaser=Releaser(adapters.holders, clock=site.clock, limit=limits.undo),
             limits=limits,
+            timers=Timers(clock=site.clock),
+            memory=Memory(
+                instance=settings.instance,
+                registry=registry,
+                owner=owner,
+                count=cgroups.oom_kills,
+                clock=site.clock,
+            ),
             rebooted=ledger.rebooted,
         )
 
@@ -168,14 +199,23 @@ class Ground:
 @dataclass(frozen=True, kw_only=True)
 class House:
     registry: Registry
+    feed: Feed
+    requests: Requests
     adapters: Adapters
     hub: Hub
     owner: Owner
     creator: Creator
+    planner: Planner
     starter: Starter
     stopper: Stopper
+    restarter: Restarter
+    killer: Killer
+    pauser: Pauser
+    renamer: Renamer
+    updater: Updater
     waiter: Waiter
     cleaner: Cleaner
+    pruner: Pruner
     keepers: Keepers
 
     @classmethod
@@ -185,18 +225,30 @@ class House:
         exits = _exits(ground)
         stack.push_async_callback(exits.close)
         creator = Creator(ground.registry, _admission(ground), site.clock, _new_id)
-        stopper = _stopper(ground)
+        stopper, turns = _stopper(ground), _turns(ground)
+        starter = _starter(ground, creator, exits)
+        restarter = _restarter(ground, stopper, starter)
+        tasks, clock = ground.adapters.tasks, site.clock
         return cls(
             registry=ground.registry,
+            feed=ground.feed,
+            requests=ground.requests,
             adapters=ground.adapters,
             hub=ground.hub,
             owner=ground.owner,
             creator=creator,
-            starter=_starter(ground, creator, exits),
+            planner=Planner(ground.registry, creator, starter.bring_up),
+            starter=starter,
             stopper=stopper,
+            restarter=restarter,
+            killer=Killer(turns=turns, tasks=tasks, clock=clock),
+            pauser=Pauser(turns=turns, tasks=tasks, clock=clock),
+            renamer=Renamer(turns),
+            updater=Updater(turns),
             waiter=Waiter(ground.registry),
             cleaner=_cleaner(ground, stopper),
-            keepers=_keepers(ground, exits, stopper),
+            pruner=_pruner(ground),
+            keepers=_keepers(ground, exits, stopper, restarter),
         )
 
 
@@ -222,6 +274,7 @@ def _starter(ground: Ground, creator: Creator, exits: Exits) -> Starter:
         tracer=ground.site.tracer,
         clock=ground.site.clock,
         limits=ground.limits,
+        timers=ground.timers,
     )
 
 
@@ -254,6 +307,37 @@ def _stopper(ground: Ground) -> Stopper:
     )
 
 
+def _turns(ground: Ground) -> Turns:
+    return Turns(
+        registry=ground.registry,
+        owner=ground.owner,
+        tracer=ground.site.tracer,
+        clock=ground.site.clock,
+    )
+
+
+def _restarter(ground: Ground, stopper: Stopper, starter: Starter) -> Restarter:
+    return Restarter(
+        registry=ground.registry,
+        stopper=stopper,
+        starter=starter,
+        releaser=ground.releaser,
+        owner=ground.owner,
+        tracer=ground.site.tracer,
+        clock=ground.site.clock,
+    )
+
+
+def _pruner(ground: Ground) -> Pruner:
+    return Pruner(
+        registry=ground.registry,
+        releaser=ground.releaser,
+        owner=ground.owner,
+        tracer=ground.site.tracer,
+        clock=ground.site.clock,
+    )
+
+
 def _cleaner(ground: Ground, stopper: Stopper) -> Cleaner:
     return Cleaner(
         registry=ground.registry,
@@ -271,33 +355,63 @@ def _exits(ground: Ground) -> Exits:
         tasks=ground.adapters.tasks,
         releaser=ground.releaser,
         aliveness=Aliveness(ground.site.settings.instance),
+        memory=ground.memory,
+        timers=ground.timers,
         clock=ground.site.clock,
         output=ground.hub,
     )
 
 
-def _keepers(ground: Ground, exits: Exits, stopper: Stopper) -> Keepers:
+def _keepers(ground: Ground, exits: Exits, stopper: Stopper, restarter: Restarter) -> Keepers:
     registry, tasks = ground.registry, ground.adapters.tasks
     releaser, clock = ground.releaser, ground.site.clock
 
     def go_on_stopping(container: ContainerId) -> None:
-        ground.owner.keep(stopper.stop(container), f"stop {container}")
+        if registry.peek(container).snapshot.intent == START_AGAIN:
+            ground.owner.keep(restarter.restart(container), f"restart {container}")
+        else:
+            ground.owner.keep(stopper.stop(container), f"stop {container}")
 
+    restarts = _restarts(ground, restarter.starter)
     return Keepers(
         exits=exits,
+        restarts=restarts,
         recovery=Recovery(
             registry=registry,
             tasks=tasks,
             releaser=releaser,
             exits=exits,
+            restarts=restarts,
             aliveness=exits.aliveness,
             clock=clock,
             process_ticks=_process_ticks,
             go_on_stopping=go_on_stopping,
             rebooted=ground.rebooted,
         ),
-        sweep=Sweep(registry=registry, releaser=releaser, exits=exits, clock=clock),
-        pauses=Pauses(registry=registry, tasks=tasks, events=ground.adapters.events, clock=clock),
+        sweep=Sweep(
+            registry=registry, releaser=releaser, exits=exits, restarts=restarts, clock=clock
+        ),
+        hints=_hints(ground),
+    )
+
+
+def _restarts(ground: Ground, starter: Starter) -> Restarts:
+    return Restarts(
+        registry=ground.registry,
+        timers=ground.timers,
+        starter=starter,
+        owner=ground.owner,
+        clock=ground.site.clock,
+    )
+
+
+def _hints(ground: Ground) -> Hints:
+    tasks, clock = ground.adapters.tasks, ground.site.clock
+    return Hints(
+        tasks=tasks,
+        events=ground.adapters.events,
+        pauses=Pauses(registry=ground.registry, tasks=tasks, clock=clock),
+        memory=ground.memory,
     )
 
 

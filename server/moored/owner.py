@@ -38,7 +38,10 @@ class Owner:
         self, work: Coroutine[Any, Any, T], name: str, *, may_cancel: Callable[[], bool]
     ) -> T:
         """Wait for owned ``work``. A cancelled waiter cancels it only while ``may_cancel``."""
-        task = self.spawn(work, name)
+        return await self.attend(self.spawn(work, name), may_cancel=may_cancel)
+
+    async def attend(self, task: asyncio.Task[T], *, may_cancel: Callable[[], bool]) -> T:
+        """Wait for a spawned task, as ``join`` does; several may."""
         self._awaited.add(task)
         try:
             return await asyncio.shield(task)

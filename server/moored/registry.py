@@ -12,23 +12,31 @@ from bisect import bisect_left, bisect_right, insort
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from moored import errors
 from moored.ledger.changes import Change, Drop, Happening, Put
 from moored.ledger.records import write_event
+from moored.model import tidings
+from moored.model.events import Renamed
+from moored.model.filters import EVERYTHING, Filter
 from moored.model.identity import ContainerId, RunId, is_id_prefix, run_id
+from moored.model.intent import Action
 from moored.model.state import Removing, Snapshot, advance
 from moored.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
+    from moored.feed import Feed
     from moored.model.events import Event
+    from moored.model.requests import Request
     from moored.model.timeline import Stage, Timeline
 
 Age: TypeAlias = tuple[datetime, ContainerId]
 """Orders containers, also over restarts: when they were created, and their ids."""
+_NOBODY: Final = ContainerId("")
 MOST_CANDIDATES: Final = 5
 """How many candidates an ambiguous reference names."""
 
@@ -71,6 +79,8 @@ class Subject:
         """Cleanups that wait for the claim, or for the process to end."""
         self.removers = 0
         """Those of them that will remove it."""
+        self.restarters = 0
+        """Restarts that stop it in order to start it again."""
         self.preempted: Final = asyncio.Event()
 
     def publish(self, snapshot: Snapshot, stage: Stage | None, *, gone: bool = False) -> None:
@@ -98,6 +108,11 @@ class Claim:
         return self.subject.cleaners > 0
 
     @property
+    def restarting(self) -> bool:
+        """Whether the end of this run is only the middle of a restart that somebody asked for."""
+        return self.subject.restarters > 0 and self.snapshot.intent.action is Action.RUN
+
+    @property
     def run_id(self) -> RunId:
         """The current run's name in containerd."""
         return run_id(self.snapshot.id, self.snapshot.run)
@@ -107,9 +122,16 @@ class Claim:
         if not self.subject.view.gone and self._registry.knows(self.snapshot.id):
             self.subject.publish(self.snapshot, stage)
 
-    async def apply(self, *events: Event) -> Snapshot:
-        """Let ``events`` happen, all or none: they have once this returns."""
-        return await uninterrupted(self._registry.apply(self, events))
+    async def apply(self, *events: Event, request: Request | None = None) -> Snapshot:
+        """Let ``events`` happen, all or none: they have once this returns.
+
+        A ``request`` is put on record with them: a retry of it finds this container.
+        """
+        return await uninterrupted(self._registry.apply(self, events, request))
+
+    async def rename(self, name: str) -> Snapshot:
+        """Take another name. It is reserved before it is committed, and the old one after."""
+        return await uninterrupted(self._registry.rename(self, name))
 
     def retell(self, timeline: Timeline) -> None:
         """Publish how a start went with its own end in it; the next change commits it too."""
@@ -131,12 +153,13 @@ class Registry:
         journal: Journal,
         *,
         now: Callable[[], datetime],
+        feed: Feed,
         known: Sequence[Snapshot] = (),
-        revision: int = 0,
     ) -> None:
         self._journal = journal
+        self._feed = feed
         self._now = now
-        self._revision = revision
+        self._revision = feed.revision
         self._subjects: dict[ContainerId, Subject] = {}
         self._ids: list[ContainerId] = []
         self._ages: list[Age] = []
@@ -154,8 +177,10 @@ class Registry:
         """Return the container with this id, this name, or the only one with this id prefix."""
         if subject := self._subjects.get(ContainerId(reference)):
             return subject
-        if (named := self._names.get(reference)) and (subject := self._subjects.get(named)):
-            return subject
+        named = self._subjects.get(self._names.get(reference, _NOBODY))
+        # A rename that is not committed yet has only reserved its name.
+        if named and named.view.snapshot.spec.name == reference:
+            return named
         ids = self._with_prefix(reference)
         if len(ids) > 1:
             candidates = ",".join(ids[:MOST_CANDIDATES])
@@ -171,10 +196,11 @@ class Registry:
     def peek(self, reference: str) -> View:
         return self.find(reference).view
 
-    def page(self, after: Age | None, size: int) -> list[View]:
+    def page(self, after: Age | None, size: int, wanted: Filter = EVERYTHING) -> list[View]:
         """Return up to ``size`` containers that come after ``after``, oldest first."""
         start = bisect_right(self._ages, after) if after else 0
-        return [self._subjects[id].view for _, id in self._ages[start : start + size]]
+        views = (self._subjects[id].view for _, id in islice(self._ages, start, None))
+        return list(islice((view for view in views if wanted.fits(view.snapshot)), size))
 
     def all(self) -> list[Snapshot]:
         return [self._subjects[id].view.snapshot for _, id in self._ages]
@@ -182,16 +208,27 @@ class Registry:
     def knows(self, container: ContainerId) -> bool:
         return container in self._subjects
 
+    def refuse_taken(self, name: str, what: str) -> None:
+        """Raise NameTaken if a container has this name, or is about to."""
+        if holder := self._names.get(name):
+            raise errors.NameTaken(
+                f"{what}: container {holder} has the name {name!r}", name=name, container=holder
+            )
+
     # Changing.
 
     @asynccontextmanager
-    async def claim(self, reference: str) -> AsyncIterator[Claim]:
-        """Wait for the only right to change a container. Being cut short changes nothing."""
+    async def claim(self, reference: str, *, generation: int | None = None) -> AsyncIterator[Claim]:
+        """Wait for the only right to change a container. Being cut short changes nothing.
+
+        ``generation`` is that of the spec as the caller knows it, and None if any will do.
+        """
         subject = self.find(reference)
         async with subject.lock:
             if subject.view.gone:
                 raise _unknown(reference)
             claim = Claim(self, subject, subject.view.snapshot)
+            refuse_stale(claim.snapshot, generation)
             try:
                 yield claim
             finally:
@@ -202,14 +239,8 @@ class Registry:
     async def enrol(self, snapshot: Snapshot) -> AsyncIterator[Claim]:
         """Reserve the name of a new container. It is there with the first event or ``record``."""
         name = snapshot.spec.name
-        if holder := self._names.get(name):
-            raise errors.NameTaken(
-                f"cannot create container {name!r}: container {holder} has this name",
-                name=name,
-                container=holder,
-            )
         if name:
-            self._names[name] = snapshot.id
+            self._reserve(name, snapshot.id, f"cannot create container {name!r}")
         subject = Subject(snapshot)
         try:
             async with subject.lock:
@@ -237,26 +268,52 @@ class Registry:
             if not subject.cleaners:
                 subject.preempted.clear()
 
-    async def apply(self, claim: Claim, events: Sequence[Event]) -> Snapshot:
+    @contextmanager
+    def restarting(self, subject: Subject) -> Iterator[None]:
+        """Tell whoever gets the claim that the container is stopped only to be started again."""
+        subject.restarters += 1
+        try:
+            yield
+        finally:
+            subject.restarters -= 1
+
+    async def apply(
+        self, claim: Claim, events: Sequence[Event], request: Request | None = None
+    ) -> Snapshot:
         """``Claim.apply``'s work: call that."""
-        before = claim.snapshot
+        before = after = claim.snapshot
         known = self.knows(before.id)
-        after, happenings = before, []
-        if not known:
-            happenings.append(self._happening("ContainerCreated", "{}"))
+        steps: list[tuple[Event | None, Snapshot]] = [] if known else [(None, before)]
         for event in events:
             after = advance(after, event)
-            happenings.append(self._happening(type(event).__name__, write_event(event)))
-        if not happenings:
+            steps.append((event, after))
+        if not steps:
             return before
-        after = _revised(after, happenings[-1].revision)
-        await self._journal.commit(
-            Put(before if known else None, after, tuple(happenings), self._now())
-        )
-        claim.snapshot = after
-        if not known:
-            self._list(claim.subject)
-        claim.subject.publish(after, claim.subject.view.stage)
+        async with self._feed.turn() as turn:
+            happenings = tuple(self._happening(event, step) for event, step in steps)
+            after = _revised(after, happenings[-1].revision)
+            put = Put(before if known else None, after, happenings, self._now(), request)
+            await self._journal.commit(put)
+            await turn.come()
+            claim.snapshot = after
+            if not known:
+                self._list(claim.subject)
+            claim.subject.publish(after, claim.subject.view.stage)
+            self._feed.tell([happening.tiding for happening in happenings])
+        return after
+
+    async def rename(self, claim: Claim, name: str) -> Snapshot:
+        """``Claim.rename``'s work: call that."""
+        before = claim.snapshot
+        if name == before.spec.name:
+            return before
+        self._reserve(name, before.id, f"cannot rename container {before.id!r}")
+        try:
+            after = await self.apply(claim, (Renamed(name),))
+        except BaseException:
+            del self._names[name]
+            raise
+        self.free_name(before)
         return after
 
     async def remove(self, claim: Claim) -> None:
@@ -267,20 +324,40 @@ class Registry:
                 f"cannot remove container {snapshot.id!r} in {snapshot.state}"
                 f" with {snapshot.resources}"
             )
-        happening = self._happening("Removed", "{}")
-        await self._journal.commit(Drop(snapshot.id, (happening,), self._now()))
-        self._unlist(claim.subject)
-        claim.snapshot = _revised(snapshot, happening.revision)
-        claim.subject.publish(claim.snapshot, None, gone=True)
+        async with self._feed.turn() as turn:
+            removal = self._removal(snapshot)
+            await self._journal.commit(Drop(snapshot.id, (removal,), self._now()))
+            await turn.come()
+            self._unlist(claim.subject)
+            claim.snapshot = _revised(snapshot, removal.revision)
+            claim.subject.publish(claim.snapshot, None, gone=True)
+            self._feed.tell((removal.tiding,))
 
     def free_name(self, snapshot: Snapshot) -> None:
         """``Claim.free_name``'s work: call that."""
         if self._names.get(snapshot.spec.name) == snapshot.id:
             del self._names[snapshot.spec.name]
 
-    def _happening(self, kind: str, facts: str) -> Happening:
+    def _reserve(self, name: str, container: ContainerId, what: str) -> None:
+        self.refuse_taken(name, what)
+        self._names[name] = container
+
+    def _happening(self, event: Event | None, after: Snapshot) -> Happening:
+        """Return that ``event`` led to ``after``; None: it was created."""
         self._revision += 1
-        return Happening(self._revision, kind, facts)
+        now = self._now()
+        if event is None:
+            created = tidings.of_container(tidings.CREATED, after, revision=self._revision, at=now)
+            return Happening(created, "{}")
+        tiding = tidings.of_event(event, after, revision=self._revision, at=now)
+        return Happening(tiding, write_event(event))
+
+    def _removal(self, snapshot: Snapshot) -> Happening:
+        self._revision += 1
+        removed = tidings.of_container(
+            tidings.REMOVED, snapshot, revision=self._revision, at=self._now()
+        )
+        return Happening(removed, "{}")
 
     def _list(self, subject: Subject) -> None:
         snapshot = subject.view.snapshot
@@ -305,6 +382,17 @@ class Registry:
 
 def age(snapshot: Snapshot) -> Age:
     return (snapshot.created, snapshot.id)
+
+
+def refuse_stale(snapshot: Snapshot, generation: int | None) -> None:
+    """Refuse a change by a caller who knows another spec. ``claim`` does that for every verb."""
+    if generation not in (None, snapshot.generation):
+        raise errors.EtagMismatch(
+            f"cannot change container {snapshot.id!r}: its spec has changed,"
+            f" from etag {generation} to {snapshot.generation}",
+            container=snapshot.id,
+            etag=str(snapshot.generation),
+        )
 
 
 def _revised(snapshot: Snapshot, revision: int) -> Snapshot:

@@ -21,7 +21,10 @@ pytestmark = pytest.mark.real
 SERVICE = "moorage.v1.ContainerService"
 IMAGES = "moorage.v1.ImageService"
 NOT_FOUND = 64 + 5
-METHODS = {"Create", "Start", "Inspect", "List", "Stop", "Wait", "Cleanup", "Logs"}
+METHODS = {
+    *("Create", "Start", "Inspect", "List", "Stop", "Wait", "Cleanup", "Logs", "Kill", "Pause"),
+    *("Resume", "Restart", "Rename", "Update", "Prune", "Watch"),
+}
 SLEEPER = {"image": "busybox", "command": ["/bin/sleep", "100000"]}
 
 

@@ -31,9 +31,20 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from moorage.v1.event_pb2 import Event
+
 Context = grpc.aio.ServicerContext[Any, Any]
 
 BEGINNING: Final = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
+STAND_IN: Final = wire.Container(id=f"{0:032x}")
+PLAN: Final = service.Plan(
+    steps=[
+        service.PlannedStep(name="admit"),
+        service.PlannedStep(name="files", acquires=["files 0.1", "output 0/1"]),
+        service.PlannedStep(name="spec"),
+    ],
+    runtime_spec='{"hostname":"wéb"}',
+)
 
 
 @dataclass(frozen=True)
@@ -171,15 +182,52 @@ class Process:
             await self._news.wait_for(lambda: self.over or len(self.output) > number)
 
 
+class News:
+    """What there is to watch, one item after another. A refusal ends one stream."""
+
+    def __init__(self) -> None:
+        self._items: list[service.WatchResponse | Refusal | None] = []
+        self._more = asyncio.Condition()
+
+    async def add(self, *items: service.WatchResponse | Refusal) -> None:
+        async with self._more:
+            self._items += items
+            self._more.notify_all()
+
+    async def watch(
+        self, request: service.WatchRequest, context: Context
+    ) -> AsyncIterator[service.WatchResponse]:
+        number = 0
+        while True:
+            item = await self._item(number)
+            if isinstance(item, Refusal):
+                self._items[number] = None
+                await context.abort_with_status(rpc_status.to_status(item.status()))
+            elif item and (not item.HasField("event") or _follows(item.event, request)):
+                yield item
+            number += 1
+
+    async def _item(self, number: int) -> service.WatchResponse | Refusal | None:
+        async with self._more:
+            await self._more.wait_for(lambda: len(self._items) > number)
+        return self._items[number]
+
+
+def _follows(event: Event, request: service.WatchRequest) -> bool:
+    return event.revision > request.since_revision
+
+
 class FakeContainerService(container_stubs.ContainerServiceServicer):
     def __init__(self, script: Script) -> None:
         self.script = script
         self.containers: dict[str, wire.Container] = {}
         self.processes: dict[str, Process] = {}
+        self.news = News()
         self.stubborn = False
         """Whether processes go on after everything but a kill."""
         self.longest_wait = timedelta(hours=1)
         self.cleanup = service.CleanupResponse(complete=True)
+        self.pruned = service.PruneResponse()
         self.info = service.GetServerInfoResponse(version="1.2.3", instance="moorage")
 
     def enrol(self, spec: wire.ContainerSpec) -> wire.Container:
@@ -229,12 +277,16 @@ class FakeContainerService(container_stubs.ContainerServiceServicer):
         self, request: service.CreateRequest, context: Context
     ) -> service.CreateResponse:
         await self.script.play("Create", request, context)
+        if request.validate_only:
+            return service.CreateResponse(container=STAND_IN, plan=PLAN)
         return service.CreateResponse(container=self.enrol(request.spec))
 
     async def Start(  # noqa: N802
         self, request: service.StartRequest, context: Context
     ) -> service.StartResponse:
         await self.script.play("Start", request, context)
+        if request.validate_only:
+            return service.StartResponse(container=STAND_IN, plan=PLAN)
         if request.WhichOneof("target") == "spec":
             container = self.enrol(request.spec)
         else:
@@ -294,6 +346,48 @@ class FakeContainerService(container_stubs.ContainerServiceServicer):
             del self.containers[container.id]
         return self.cleanup
 
+    async def Kill(  # noqa: N802
+        self, request: service.KillRequest, context: Context
+    ) -> service.KillResponse:
+        await self.script.play("Kill", request, context)
+        return service.KillResponse(container=await self.find(request.container, context))
+
+    async def Pause(  # noqa: N802
+        self, request: service.PauseRequest, context: Context
+    ) -> service.PauseResponse:
+        await self.script.play("Pause", request, context)
+        return service.PauseResponse(container=await self.find(request.container, context))
+
+    async def Resume(  # noqa: N802
+        self, request: service.ResumeRequest, context: Context
+    ) -> service.ResumeResponse:
+        await self.script.play("Resume", request, context)
+        return service.ResumeResponse(container=await self.find(request.container, context))
+
+    async def Restart(  # noqa: N802
+        self, request: service.RestartRequest, context: Context
+    ) -> service.RestartResponse:
+        await self.script.play("Restart", request, context)
+        return service.RestartResponse(container=await self.find(request.container, context))
+
+    async def Rename(  # noqa: N802
+        self, request: service.RenameRequest, context: Context
+    ) -> service.RenameResponse:
+        await self.script.play("Rename", request, context)
+        return service.RenameResponse(container=await self.find(request.container, context))
+
+    async def Update(  # noqa: N802
+        self, request: service.UpdateRequest, context: Context
+    ) -> service.UpdateResponse:
+        await self.script.play("Update", request, context)
+        return service.UpdateResponse(container=await self.find(request.container, context))
+
+    async def Prune(  # noqa: N802
+        self, request: service.PruneRequest, context: Context
+    ) -> service.PruneResponse:
+        await self.script.play("Prune", request, context)
+        return self.pruned
+
     async def Logs(  # noqa: N802
         self, request: service.LogsRequest, context: Context
     ) -> AsyncIterator[service.LogsResponse]:
@@ -301,6 +395,13 @@ class FakeContainerService(container_stubs.ContainerServiceServicer):
         container = await self.find(request.container, context)
         async for piece in self.processes[container.id].pieces(follow=request.follow):
             yield piece
+
+    async def Watch(  # noqa: N802
+        self, request: service.WatchRequest, context: Context
+    ) -> AsyncIterator[service.WatchResponse]:
+        await self.script.play("Watch", request, context)
+        async for item in self.news.watch(request, context):
+            yield item
 
     async def GetServerInfo(  # noqa: N802
         self, request: service.GetServerInfoRequest, context: Context

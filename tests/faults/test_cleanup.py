@@ -16,7 +16,7 @@ import pytest
 from moored import errors
 from moored.model.intent import Action
 from moored.model.resources import Kind
-from moored.model.state import Created, Exited, Running, Stopping
+from moored.model.state import Created, Exited, Running, Stopping, Stranded
 from moored.verbs.release import Outcome
 from tests.faults.world import STAYS, soon
 
@@ -194,3 +194,16 @@ async def test_what_is_being_removed_is_not_started(world: World) -> None:
         with pytest.raises(errors.ContainerRemoving):
             await soon(world.house.starter.start("web"))
     await soon(cleaning)
+
+
+async def test_a_cleanup_without_remove_takes_what_stranded_a_container(world: World) -> None:
+    before = world.inventory()
+    world.fake.lose("reply", "Tasks.Create")
+    world.fake.refuse("Tasks.Delete", grpc.StatusCode.UNAVAILABLE, "down", times=9)
+    with pytest.raises(errors.RuntimeUnreachable):
+        await world.start(name="web")
+    assert isinstance(world.snapshot("web").state, Stranded)
+    world.fake.forgive()
+    assert (await clean(world, remove=False)).complete
+    assert isinstance(world.snapshot("web").state, Exited)
+    assert world.inventory() == before

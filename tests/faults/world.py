@@ -51,9 +51,12 @@ class Everything:
 
 
 class World:
-    def __init__(self, home: Path, fake: FakeContainerd, house: House, spans: Any) -> None:
+    def __init__(
+        self, home: Path, fake: FakeContainerd, site: Site, house: House, spans: Any
+    ) -> None:
         self.home = home
         self.fake = fake
+        self.site = site
         self.house = house
         self._spans = spans
 
@@ -87,7 +90,7 @@ class World:
         connection = self.house.adapters.connection
         stub = tasks_pb2_grpc.TasksStub(connection.channel)
         request = tasks_pb2.PauseTaskRequest(container_id=f"{container}.1")
-        observing = asyncio.create_task(self.house.keepers.pauses.run())
+        observing = asyncio.create_task(self.house.keepers.hints.run())
         try:
             await connection.unary(stub.Pause, request, "pause")
             await self.until(container, lambda view: isinstance(view.snapshot.state, Frozen))
@@ -128,7 +131,7 @@ async def opened(home: Path, fake: FakeContainerd, **settings: Any) -> AsyncIter
     )
     async with AsyncExitStack() as stack:
         house = await House.build(site, stack)
-        world = World(home, fake, house, exporter)
+        world = World(home, fake, site, house, exporter)
         stack.push_async_callback(house.owner.drain, 1)
         stack.callback(fake.forgive)
         yield world

@@ -56,6 +56,8 @@ class Moored:
         self.socket: Final = home / "state" / "moored.sock"
         self.address: Final = f"unix://{self.socket}"
         self.log: Final = home / "log"
+        self.spans_to = ""
+        """The address of a collector. Empty: nothing is exported."""
         self._containerd = containerd
         self._settings = dict(settings or {})
         self._flags = flags
@@ -87,6 +89,7 @@ class Moored:
             **foreign,
             "MOORED_CONFIG": str(self._file),
             "MOORED_INSTANCE": self.instance,
+            **({"OTEL_EXPORTER_OTLP_ENDPOINT": self.spans_to} if self.spans_to else {}),
             **own,
         }
 

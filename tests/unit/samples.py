@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from moored import errors
+from moored.ledger.changes import Drop, Happening, Put
+from moored.ledger.tidings import Past
 from moored.model.identity import ContainerId
 from moored.model.spec import Image, Spec
 from moored.model.state import Snapshot
+from moored.model.tidings import of_container
 
 if TYPE_CHECKING:
     from moored.ledger.changes import Change
@@ -32,6 +35,10 @@ def snapshot(number: int = 1, name: str = "") -> Snapshot:
     )
 
 
+def happening(revision: int, kind: str = "Changed") -> Happening:
+    return Happening(of_container(kind, snapshot(), revision=revision, at=AT), "{}")
+
+
 class Journal:
     """A ledger in memory, that can be held up and can fail."""
 
@@ -48,3 +55,9 @@ class Journal:
         if self.fails:
             raise errors.LedgerFailed("cannot write the ledger: disk full")
         self.changes.append(change)
+
+    async def tidings(self, after: int, limit: int) -> Past:
+        happenings = [h for c in self.changes if isinstance(c, Put | Drop) for h in c.happenings]
+        kept = [happening.tiding for happening in happenings]
+        later = [tiding for tiding in kept if tiding.revision > after]
+        return Past(later[:limit], kept[0].revision if kept else None)

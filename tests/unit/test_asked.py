@@ -35,13 +35,6 @@ def test_a_request_that_is_known_whole_passes() -> None:
     asked.refuse_unknown(container_service_pb2.StartRequest(spec=spec))
 
 
-def test_what_is_on_the_wire_but_not_served_is_refused_by_name() -> None:
-    request = container_service_pb2.StartRequest(request_id="r", validate_only=True)
-    with pytest.raises(errors.NotServed) as caught:
-        asked.refuse_unserved(request, "request_id", "validate_only")
-    assert [v.field for v in caught.value.violations] == ["request_id", "validate_only"]
-
-
 @pytest.mark.parametrize(
     ("seconds", "nanos"), [(-1, 0), (0, -1), (1, 2_000_000_000), (10**15, 0), (-5, -5)]
 )

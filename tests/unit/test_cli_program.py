@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMANDS = [
-    *("run", "create", "start", "inspect", "ps", "logs", "stop", "wait", "cleanup", "rm"),
-    *("images", "info", "completion"),
+    *("run", "create", "start", "inspect", "ps", "logs", "events", "stop", "restart", "kill"),
+    *("pause", "resume", "rename", "update", "wait", "cleanup", "rm", "prune", "images", "info"),
+    "completion",
 ]
 
 # gRPC's poller serves all loops of a process, and stumbles over events of one that is closed.

@@ -56,6 +56,20 @@ def stranded() -> wire.Container:
     return container
 
 
+def restarting() -> wire.Container:
+    spec = wire.ContainerSpec(image="busybox")
+    spec.resources.memory_limit = 64 * 2**20
+    spec.restart_policy.condition = wire.RESTART_CONDITION_ON_FAILURE
+    spec.restart_policy.max_retries = 5
+    container = wire.Container(id="0123456789abcdef" * 2, spec=spec, create_time=BEGINNING)
+    status = container.status
+    status.state, status.run, status.restart_count = wire.CONTAINER_STATE_RESTARTING, 3, 2
+    status.exit.code, status.exit.origin = 137, wire.EXIT_ORIGIN_OOM
+    status.restart.due_time.FromDatetime(BEGINNING)
+    status.restart.attempt = 3
+    return container
+
+
 def plain(view: str) -> list[str]:
     import click
 
@@ -176,3 +190,13 @@ def test_sizes_have_the_unit_that_fits(amount: int, shown: str) -> None:
 )
 def test_images_are_offered_by_the_name_that_people_use(name: str, short: str) -> None:
     assert familiar(name) == short
+
+
+def test_what_starts_again_by_itself_tells_why_and_when() -> None:
+    lines = plain(views.container(restarting(), BEGINNING))
+    told = {line.split()[0]: line.strip() for line in lines[1:]}
+    assert told["state"].endswith("run 3, restarted 2 times by itself")
+    assert told["restarted"].endswith("on failure, at most 5 times in a row")
+    assert told["memory"].endswith("64.0 MiB")
+    assert told["next"].endswith("attempt 3")
+    assert told["exit"].endswith("137 (out of memory)")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from moored.model.spec import Spec
+from moored.model.spec import Resources, Spec
 from moored.oci.host import CgroupMode, Host
 
 _V2 = Host(
@@ -21,6 +21,8 @@ _V2 = Host(
     sysctls=frozenset(),
     thermal_throttles=(),
     lowers_oom_score=True,
+    limits_swap=True,
+    swaps=False,
 )
 
 
@@ -47,6 +49,22 @@ def test_a_kernel_without_network_namespaces_can_only_share_the_hosts() -> None:
     host = replace(_V2, namespaces=_V2.namespaces - {"net"})
     assert _fields(host) == ["network"]
     assert _fields(host, Spec(image="busybox", network="host")) == []
+
+
+def test_a_limit_of_memory_needs_the_memory_controller() -> None:
+    limited = Spec(image="busybox", resources=Resources(memory_limit=2**24))
+    assert _fields(_V2, limited) == []
+    host = replace(_V2, controllers=frozenset())
+    assert _fields(host, limited) == ["resources.memory_limit"]
+    assert _fields(host) == []
+
+
+def test_swap_that_cannot_be_limited_is_no_hidden_extra() -> None:
+    limited = Spec(image="busybox", resources=Resources(memory_limit=2**24))
+    host = replace(_V2, limits_swap=False)
+    assert _fields(host, limited) == []
+    assert _fields(replace(host, swaps=True), limited) == ["resources.memory_limit"]
+    assert _fields(replace(host, swaps=True)) == []
 
 
 def test_this_host_is_seen_as_it_is() -> None:

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moored import errors
-from moored.ledger.changes import Change, Drop, Happening, Put
+from moored.ledger import schema
+from moored.ledger.changes import Change, Drop, Put, Settle
 from moored.ledger.records import read, write
 from moored.ledger.store import Ledger
 from moored.model import state as states
 from moored.model.events import StartFailure
 from moored.model.exits import Exit, Origin
 from moored.model.intent import Action, Asker, Intent
+from moored.model.requests import Known, Request, Settled
 from moored.model.resources import Hold, Kind, Leftover, Resource
 from moored.model.spec import Spec
 from moored.model.timeline import Step, StepOutcome, Timeline
-from tests.unit.samples import AT, snapshot
+from tests.unit.samples import AT, happening, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -87,7 +89,7 @@ async def opened(path: Path, *, boot: str = "b1", keep: int = 1000) -> AsyncIter
 
 
 def put(after: Snapshot, before: Snapshot | None = None) -> Put:
-    return Put(before, after, (Happening(after.revision, "Changed", "{}"),), AT)
+    return Put(before, after, (happening(after.revision),), AT)
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: type(state).__name__)
@@ -120,7 +122,7 @@ async def test_resources_follow_their_container(tmp_path: Path) -> None:
         await ledger.commit(put(second, first))
         (after,), _ = await ledger.load()
         assert after.resources == (replace(layer, hold=Hold.HELD),)
-        await ledger.commit(Drop(first.id, (Happening(3, "Removed", "{}"),), AT))
+        await ledger.commit(Drop(first.id, (happening(3, "Removed"),), AT))
         assert await ledger.load() == ([], 3)
 
 
@@ -135,7 +137,7 @@ async def test_a_change_that_cannot_be_written_takes_no_other_with_it(tmp_path: 
     good, bad = replace(snapshot(1), revision=1), replace(snapshot(2), revision=2)
     changes: list[Change] = [
         put(good),
-        replace(put(bad), happenings=(Happening(1, "Twice", "{}"),)),
+        replace(put(bad), happenings=(happening(1, "Twice"),)),
         put(replace(snapshot(3), revision=3)),
     ]
     async with opened(tmp_path) as ledger:
@@ -190,6 +192,21 @@ async def test_a_ledger_of_a_newer_moored_is_refused(tmp_path: Path) -> None:
         database.execute("PRAGMA user_version = 99")
     with pytest.raises(errors.SetupRefused, match="newer"):
         await Ledger.open(tmp_path / "ledger.db", boot_id="b1")
+
+
+async def test_a_ledger_of_the_first_version_is_brought_to_this_one(tmp_path: Path) -> None:
+    old = replace(snapshot(1), revision=1)
+    with sqlite3.connect(tmp_path / "ledger.db") as database:
+        for statement in schema.MIGRATIONS[0]:
+            database.execute(statement)
+        row = (old.id, "", "Created", 0, 1, old.created.isoformat(), write(old))
+        database.execute("INSERT INTO containers VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        database.execute("PRAGMA user_version = 1")
+    request, settled = Request("r", b"fingerprint"), Settled(ok=True, answer=b"answer")
+    async with opened(tmp_path) as ledger:
+        assert await ledger.load() == ([old], 1)
+        await ledger.commit(Settle(request, settled, AT))
+        assert await ledger.request("r", AT) == Known(request, settled)
 
 
 async def test_a_record_that_makes_no_sense_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from moored import errors
+from moored.feed import Feed
 from moored.ledger.changes import Drop, Put
 from moored.model.events import RemoveRequested, Started, StartRequested, TaskExited
 from moored.model.exits import Exit, Origin
@@ -26,7 +27,8 @@ def start_requested(run: int = 1) -> StartRequested:
 
 
 def registry(*known: Snapshot, journal: Journal | None = None) -> Registry:
-    return Registry(journal or Journal(), now=now, known=known)
+    journal = journal or Journal()
+    return Registry(journal, now=now, feed=Feed(journal), known=known)
 
 
 async def test_a_container_is_found_by_id_by_name_and_by_unique_prefix() -> None:
@@ -106,6 +108,7 @@ async def test_several_events_are_one_commit() -> None:
     async with table.claim(snapshot(1).id) as claim:
         await claim.apply(start_requested(), Started(7, 70, AT, None))
     assert len(journal.changes) == 1
+    assert isinstance(journal.changes[0], Put)
     assert [h.kind for h in journal.changes[0].happenings] == ["StartRequested", "Started"]
     assert isinstance(table.peek(snapshot(1).id).snapshot.state, Running)
 
@@ -237,3 +240,44 @@ async def test_pages_go_from_old_to_young_and_survive_a_removal() -> None:
 async def _note(table: Registry, order: list[str]) -> None:
     async with table.claim(snapshot(1).id):
         order.append("second")
+
+
+async def test_a_new_name_is_nobodys_until_it_is_committed() -> None:
+    journal = Journal()
+    table = registry(snapshot(1, "web"), snapshot(2), journal=journal)
+    async with table.claim("web") as claim:
+        journal.open.clear()
+        renaming = asyncio.create_task(claim.rename("site"))
+        await journal.reached.wait()
+        assert table.peek("web").snapshot.id == snapshot(1).id
+        with pytest.raises(errors.ContainerNotFound):
+            table.peek("site")
+        async with table.claim(snapshot(2).id) as other:
+            with pytest.raises(errors.NameTaken):
+                await other.rename("site")
+        journal.open.set()
+        await renaming
+    assert table.peek("site").snapshot.id == snapshot(1).id
+    with pytest.raises(errors.ContainerNotFound):
+        table.peek("web")
+
+
+async def test_a_rename_that_cannot_be_committed_leaves_both_names_as_they_were() -> None:
+    journal = Journal()
+    table = registry(snapshot(1, "web"), journal=journal)
+    async with table.claim("web") as claim:
+        journal.fails = True
+        with pytest.raises(errors.LedgerFailed):
+            await claim.rename("site")
+        journal.fails = False
+        assert table.peek("web").snapshot.spec.name == "web"
+        assert (await claim.rename("site")).spec.name == "site"
+
+
+async def test_a_claim_by_who_knows_another_spec_is_refused() -> None:
+    table = registry(snapshot(1, "web"))
+    with pytest.raises(errors.EtagMismatch):
+        async with table.claim("web", generation=2):
+            pass
+    async with table.claim("web", generation=1) as claim:
+        assert claim.snapshot.generation == 1

@@ -10,7 +10,7 @@ import pytest
 
 from moored import errors
 from moored.model.identity import ContainerId, run_id
-from moored.model.spec import Image, Spec
+from moored.model.spec import Image, Resources, Spec
 from moored.oci import runtime_spec
 from moored.oci.host import PRIVATE_NETWORK_SYSCTLS, CgroupMode, Host
 from moored.oci.runtime_spec import SpecRequest
@@ -28,6 +28,8 @@ _HOST = Host(
     sysctls=frozenset(PRIVATE_NETWORK_SYSCTLS),
     thermal_throttles=("/sys/devices/system/cpu/cpu0/thermal_throttle",),
     lowers_oom_score=True,
+    limits_swap=True,
+    swaps=False,
 )
 _IMAGE = Image("busybox", "sha256:0", "sha256:1", entrypoint=("/enter",), args=("by", "default"))
 
@@ -181,3 +183,15 @@ def test_the_same_request_gives_the_same_bytes() -> None:
         _CONTAINER, run_id(_CONTAINER, 1), Spec(image="busybox"), _IMAGE, "/m/x.1", {}, _HOST
     )
     assert runtime_spec.build(request) == runtime_spec.build(request)
+
+
+def test_memory_is_limited_only_where_it_was_asked_for() -> None:
+    assert "memory" not in _built()["linux"]["resources"]
+
+
+def test_a_limit_of_memory_is_one_of_memory_and_swap_together() -> None:
+    limited = Spec(image="busybox", resources=Resources(memory_limit=2**24))
+    memory = _built(limited)["linux"]["resources"]["memory"]
+    assert memory == {"limit": 2**24, "swap": 2**24}
+    memory = _built(limited, host=replace(_HOST, limits_swap=False))["linux"]["resources"]["memory"]
+    assert memory == {"limit": 2**24}

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from moored.model.identity import ContainerId, run_id
-from moored.model.spec import Image, Spec
+from moored.model.spec import Image, Resources, Spec
 from moored.oci import cgroups, runtime_spec
 from moored.oci.host import CgroupMode, Host
 from moored.oci.runtime_spec import SpecRequest
@@ -270,3 +270,16 @@ def test_on_v1_the_container_is_in_its_cgroup_of_each_hierarchy(bundle: Bundle) 
     controllers = {"devices", "freezer", "memory", "pids"}
     places = {line.split(":")[1]: line.split(":")[2] for line in lines}
     assert {places[c] for c in controllers if c in places} == {cgroup}
+
+
+@pytest.mark.parametrize(
+    ("file", "bytes_"),
+    [("memory.max", 2**25), ("memory.swap.max", 0)]
+    if Host.look().cgroup_mode is CgroupMode.V2
+    else [("memory/memory.limit_in_bytes", 2**25), ("memory/memory.memsw.limit_in_bytes", 2**25)],
+)
+def test_a_container_is_held_to_its_memory_with_swap(
+    bundle: Bundle, file: str, bytes_: int
+) -> None:
+    spec = Spec(image="busybox", resources=Resources(memory_limit=2**25))
+    assert bundle.sh(f"cat /sys/fs/cgroup/{file}", spec).strip() == str(bytes_)

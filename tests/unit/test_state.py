@@ -11,10 +11,15 @@ from moored.errors import IllegalTransition
 from moored.model import state as states
 from moored.model.events import (
     Event,
+    OutOfMemory,
     Paused,
     RemoveRequested,
+    Renamed,
     ResourcesReleased,
+    RestartCancelled,
+    RestartScheduled,
     Resumed,
+    SpecUpdated,
     Started,
     StartFailure,
     StartRequested,
@@ -24,13 +29,14 @@ from moored.model.events import (
 )
 from moored.model.exits import Exit, Origin, of_process, unseen
 from moored.model.identity import ContainerId
-from moored.model.intent import Action, Intent
+from moored.model.intent import Action, Asker, Intent
 from moored.model.resources import Hold, Kind, Leftover, Resource, blocked
 from moored.model.spec import Image, Spec
 from moored.model.state import Snapshot, advance
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RUN = Intent(Action.RUN)
+RUN_AGAIN = Intent(Action.RUN, Asker.RESTART_POLICY)
 STOP = Intent(Action.STOP)
 REMOVE = Intent(Action.REMOVE)
 EXIT = Exit(3, Origin.PROCESS, AT)
@@ -46,6 +52,7 @@ STATES: dict[str, states.State] = {
     "frozen": states.Frozen(7, 70, AT),
     "stopping": states.Stopping(7, 70, AT),
     "exited": states.Exited(EXIT),
+    "restarting": states.Restarting(EXIT, AT, 3),
     "stranded": states.Stranded(EXIT),
     "removing": states.Removing(EXIT),
 }
@@ -59,29 +66,52 @@ EVENTS: dict[str, Event] = {
     "task exited": TaskExited(1, EXIT),
     "remove requested": RemoveRequested(REMOVE, AT),
     "resources released": ResourcesReleased(()),
+    "restart scheduled": RestartScheduled(AT, 3),
+    "restart cancelled": RestartCancelled(),
+    "out of memory": OutOfMemory(1, AT),
+    "spec updated": SpecUpdated(Spec(image="busybox", labels={"a": "b"})),
+    "renamed": Renamed("web"),
 }
 TABLE = {
     ("created", "start requested"): states.Starting,
     ("exited", "start requested"): states.Starting,
+    ("restarting", "start requested"): states.Starting,
     ("starting", "started"): states.Running,
     ("starting", "start undone"): states.Exited,
+    ("created", "stop requested"): states.Created,
     ("running", "stop requested"): states.Stopping,
     ("stopping", "stop requested"): states.Stopping,
     ("frozen", "stop requested"): states.Frozen,
+    ("exited", "stop requested"): states.Exited,
+    ("restarting", "stop requested"): states.Exited,
+    ("stranded", "stop requested"): states.Stranded,
     ("running", "paused"): states.Frozen,
     ("stopping", "paused"): states.Frozen,
     ("frozen", "resumed"): states.Running,
     ("running", "task exited"): states.Exited,
     ("frozen", "task exited"): states.Exited,
     ("stopping", "task exited"): states.Exited,
+    ("running", "out of memory"): states.Running,
+    ("frozen", "out of memory"): states.Frozen,
+    ("stopping", "out of memory"): states.Stopping,
+    ("exited", "restart scheduled"): states.Restarting,
+    ("restarting", "restart cancelled"): states.Exited,
     ("created", "remove requested"): states.Removing,
     ("exited", "remove requested"): states.Removing,
+    ("restarting", "remove requested"): states.Removing,
     ("stranded", "remove requested"): states.Removing,
     ("removing", "remove requested"): states.Removing,
     ("created", "resources released"): states.Created,
     ("exited", "resources released"): states.Exited,
+    ("restarting", "resources released"): states.Restarting,
     ("stranded", "resources released"): states.Exited,
     ("removing", "resources released"): states.Removing,
+    **{
+        (state, event): type(STATES[state])
+        for state in STATES
+        if state != "removing"
+        for event in ("spec updated", "renamed")
+    },
 }
 
 
@@ -112,6 +142,44 @@ def test_the_table_says_what_may_follow_and_nothing_else_can(state: str, event: 
 def test_an_exit_of_another_run_is_refused() -> None:
     with pytest.raises(IllegalTransition):
         advance(snapshot(STATES["running"], run=2), TaskExited(1, EXIT))
+
+
+def test_an_out_of_memory_of_another_run_is_refused() -> None:
+    with pytest.raises(IllegalTransition):
+        advance(snapshot(STATES["running"], run=2), OutOfMemory(1, AT))
+
+
+def test_a_start_by_the_policy_counts_and_one_by_hand_begins_anew() -> None:
+    before = replace(snapshot(STATES["restarting"]), attempts=2, restarts=5)
+    again = advance(before, StartRequested(2, (), RUN_AGAIN, AT))
+    assert (again.attempts, again.restarts) == (3, 6)
+    by_hand = advance(before, StartRequested(2, (), RUN, AT))
+    assert (by_hand.attempts, by_hand.restarts) == (0, 0)
+
+
+@pytest.mark.parametrize("state", ["created", "exited", "restarting", "stranded", "running"])
+def test_a_stop_is_remembered_in_every_state_that_can_be_stopped(state: str) -> None:
+    before = replace(snapshot(STATES[state]), intent=RUN)
+    assert advance(before, StopRequested(STOP, AT)).intent == STOP
+
+
+@pytest.mark.parametrize("state", ["exited", "restarting"])
+def test_what_waits_for_a_restart_or_does_not_shows_the_exit_of_its_last_run(state: str) -> None:
+    assert snapshot(STATES[state]).exit == EXIT
+
+
+def test_a_change_of_the_spec_counts_and_touches_no_status() -> None:
+    before = replace(snapshot(STATES["running"]), intent=RUN, started=AT)
+    for event in (EVENTS["spec updated"], EVENTS["renamed"]):
+        after = advance(before, event)
+        assert after.generation == before.generation + 1
+        assert replace(after, spec=before.spec, generation=1, revision=0) == before
+
+
+def test_a_leftover_strands_a_container_that_waits_for_its_restart() -> None:
+    before = replace(snapshot(STATES["restarting"]), resources=(TASK,))
+    after = advance(before, ResourcesReleased((), (LEFT,)))
+    assert after.state == states.Stranded(EXIT)
 
 
 def test_a_run_cannot_be_started_twice() -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from moorage.cli import codes
+from moorage.cli.filters import filter_of, filter_option
 from moorage.cli.invocation import Invocation, complain
 from moorage.cli.parameters import (
     container_argument,
     containers_argument,
+    dry_run_option,
     duration,
     json_option,
 )
@@ -19,34 +21,43 @@ from moorage.cli.specs import FROM_IMAGE_ON, spec_of, spec_options
 
 if TYPE_CHECKING:
     from moorage.client import Client
-    from moorage.v1.container_service_pb2 import ListResponse, WaitResponse
+    from moorage.v1.container_service_pb2 import ContainerFilter, ListResponse, WaitResponse
 
 _PATIENCE: Final = timedelta(seconds=30)
 """For which a wait goes on while moored is away."""
 
 
 @click.command(context_settings=FROM_IMAGE_ON)
+@dry_run_option
 @spec_options
 @json_option
 @click.pass_obj
-def create(invocation: Invocation, /, **options: Any) -> None:
+def create(invocation: Invocation, /, dry_run: bool, **options: Any) -> None:
     """Record a container and print its id.
 
     It is not started, and acquires nothing on the host.
     """
     spec = spec_of(**options)
-    reply = invocation.run(lambda client: client.create(spec))
-    invocation.answer(reply, lambda created: created.container.id)
+    reply = invocation.run(lambda client: client.create(spec, validate_only=dry_run))
+
+    from moorage.cli import plans
+
+    invocation.answer(reply, plans.planned if dry_run else lambda created: created.container.id)
 
 
 @click.command()
+@dry_run_option
 @containers_argument
 @json_option
 @click.pass_obj
-def start(invocation: Invocation, /, containers: tuple[str, ...]) -> int:
+def start(invocation: Invocation, /, containers: tuple[str, ...], dry_run: bool) -> int:
     """Start containers, and print their ids."""
+    from moorage.cli import plans
+
     return invocation.for_each(
-        containers, lambda client, name: client.start(name), lambda reply: reply.container.id
+        containers,
+        lambda client, name: client.start(name, validate_only=dry_run),
+        plans.planned if dry_run else lambda reply: reply.container.id,
     )
 
 
@@ -68,11 +79,13 @@ def inspect(invocation: Invocation, /, container: str) -> None:
 
 @click.command()
 @click.option("--quiet", "-q", is_flag=True, help="Ids only.")
+@filter_option
 @json_option
 @click.pass_obj
-def ps(invocation: Invocation, /, quiet: bool) -> None:
-    """List all containers, oldest first."""
-    reply = invocation.run(_listed)
+def ps(invocation: Invocation, /, quiet: bool, filters: tuple[str, ...]) -> None:
+    """List containers, oldest first."""
+    wanted = filter_of(filters)
+    reply = invocation.run(lambda client: _listed(client, wanted))
 
     from moorage.cli import views
 
@@ -82,10 +95,11 @@ def ps(invocation: Invocation, /, quiet: bool) -> None:
         invocation.answer(reply, lambda listed: "\n".join(c.id for c in listed.containers))
 
 
-async def _listed(client: Client) -> ListResponse:
+async def _listed(client: Client, wanted: ContainerFilter | None) -> ListResponse:
     from moorage.v1.container_service_pb2 import ListResponse
 
-    return ListResponse(containers=[container async for container in client.list_all()])
+    listed = client.list_all(filter=wanted)
+    return ListResponse(containers=[container async for container in listed])
 
 
 @click.command()
@@ -108,7 +122,7 @@ def stop(
 @click.command()
 @click.option(
     "--condition",
-    type=click.Choice(["running", "exited", "removed"]),
+    type=click.Choice(["running", "exited", "next-exit", "removed"]),
     default="exited",
     show_default=True,
     help="What to wait for.",
@@ -135,7 +149,7 @@ def wait(invocation: Invocation, /, container: str, condition: str, exit_code: b
             f" {views.state(ended.state).text}"
         )
         return codes.FAILED
-    exited = condition == "exited"
+    exited = condition in ("exited", "next-exit")
     invocation.answer(reply, lambda _: str(ended.exit.code) if exited else reply.container.id)
     if exited and not views.exit_is_known(ended.exit):
         complain(f"cannot tell the exit code: {views.exit_line(ended.exit)}")
@@ -150,6 +164,7 @@ async def _reached(
     conditions = {
         "running": wire.WAIT_CONDITION_RUNNING,
         "exited": wire.WAIT_CONDITION_EXITED,
+        "next-exit": wire.WAIT_CONDITION_NEXT_EXIT,
         "removed": wire.WAIT_CONDITION_REMOVED,
     }
     found = await client.inspect(container)  # the id, should its name move on meanwhile

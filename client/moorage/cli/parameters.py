@@ -78,6 +78,11 @@ def json_option(command: Command) -> Command:
     return option(command)
 
 
+dry_run_option: Final = click.option(
+    "--dry-run", is_flag=True, help="Do nothing but show what would be done, or the error."
+)
+
+
 def _container_names(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from moorage.addresses import DEFAULT_ADDRESS
-from moorage.cli import codes, containers, images, logs, running, server
+from moorage.cli import changes, codes, containers, events, images, logs, running, server
 from moorage.cli.invocation import Invocation, complain
 from moorage.cli.parameters import address as an_address
 from moorage.cli.parameters import duration
@@ -87,10 +87,18 @@ for command in (
     containers.inspect,
     containers.ps,
     logs.logs,
+    events.events,
     containers.stop,
+    changes.restart,
+    changes.kill,
+    changes.pause,
+    changes.resume,
+    changes.rename,
+    changes.update,
     containers.wait,
     containers.cleanup,
     containers.remove,
+    changes.prune,
     images.images,
     server.info,
     server.completion,

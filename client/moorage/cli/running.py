@@ -8,7 +8,7 @@ import click
 
 from moorage.cli import codes
 from moorage.cli.invocation import Invocation, complain
-from moorage.cli.parameters import json_option
+from moorage.cli.parameters import dry_run_option, json_option
 from moorage.cli.specs import FROM_IMAGE_ON, spec_of, spec_options
 from moorage.errors import MoorageError
 
@@ -18,20 +18,31 @@ if TYPE_CHECKING:
 
 @click.command(context_settings=FROM_IMAGE_ON)
 @click.option("--detach", "-d", is_flag=True, help="Print its id, and leave it running.")
+@dry_run_option
 @spec_options
 @json_option
 @click.pass_obj
-def run(invocation: Invocation, /, detach: bool, **options: Any) -> int:
+def run(invocation: Invocation, /, detach: bool, dry_run: bool, **options: Any) -> int:
     """Run a container and end with its exit code.
 
     Its output comes out here as it is written. Ctrl-C and SIGTERM stop it; a second one kills it.
     """
     spec = spec_of(**options)
     try:
+        if dry_run:
+            return _planned(invocation, spec)
         return _detached(invocation, spec) if detach else _foreground(invocation, spec)
     except MoorageError as error:
         invocation.report(error)
         return codes.of_run(error)
+
+
+def _planned(invocation: Invocation, spec: ContainerSpec) -> int:
+    from moorage.cli import plans
+
+    reply = invocation.run(lambda client: client.start(spec=spec, validate_only=True))
+    invocation.answer(reply, plans.planned)
+    return 0
 
 
 def _detached(invocation: Invocation, spec: ContainerSpec) -> int:

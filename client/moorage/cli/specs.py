@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -12,10 +13,47 @@ from moorage.cli.parameters import duration, image_argument
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from moorage.v1.container_pb2 import ContainerSpec
+    from moorage.v1.container_pb2 import ContainerSpec, RestartPolicy
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
+_CONDITIONS: Final = {
+    "no": "NEVER",
+    "on-failure": "ON_FAILURE",
+    "always": "ALWAYS",
+    "unless-stopped": "UNLESS_STOPPED",
+}
+_SIZE: Final = re.compile(r"([0-9]{1,15})([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_UNITS: Final = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def size(text: str) -> int:
+    if (match := _SIZE.fullmatch(text)) is None:
+        raise click.BadParameter(f"{text!r} is no size: 6m, 512MiB, 2g")
+    return int(match[1]) * _UNITS[match[2].lower()]
+
+
+def restart_policy(text: str) -> tuple[str, int]:
+    """The condition's name on the wire, and how many retries."""
+    condition, colon, retries = text.partition(":")
+    limited = condition == "on-failure" and retries.isascii() and retries.isdecimal()
+    if condition not in _CONDITIONS or (colon and not limited) or len(retries) > _LONGEST_COUNT:
+        raise click.BadParameter(
+            f"{text!r} is none of no, on-failure[:RETRIES], always, unless-stopped"
+        )
+    return _CONDITIONS[condition], int(retries or 0)
+
+
+_LONGEST_COUNT: Final = 9
+label_option: Final = click.option(
+    "--label", "-l", multiple=True, metavar="KEY[=VALUE]", help="Add a label. Repeatable."
+)
+restart_option: Final = click.option(
+    "--restart",
+    type=restart_policy,
+    metavar="POLICY",
+    help="When to start it again: no, on-failure[:RETRIES], always or unless-stopped.",
+)
 _OPTIONS: Final = (
     click.option("--name", help="A name of your choice."),
     click.option(
@@ -27,9 +65,7 @@ _OPTIONS: Final = (
     ),
     click.option("--workdir", "-w", metavar="PATH", help="Where the command runs."),
     click.option("--user", "-u", metavar="UID[:GID]", help="Who the command runs as."),
-    click.option(
-        "--label", "-l", multiple=True, metavar="KEY[=VALUE]", help="Add a label. Repeatable."
-    ),
+    label_option,
     click.option("--hostname", help="The host name inside."),
     click.option("--stop-signal", metavar="SIGNAL", help="What stop sends first."),
     click.option("--stop-timeout", type=duration, help="How long stop waits before it kills."),
@@ -41,6 +77,8 @@ _OPTIONS: Final = (
         metavar="WORD",
         help="Replace the image's entrypoint. Repeatable: a word each.",
     ),
+    click.option("--memory", "-m", type=size, metavar="SIZE", help="Its limit: 512m, 2g."),
+    restart_option,
     click.option("--rm", "auto_remove", is_flag=True, help="Remove it once it has exited."),
     image_argument,
     click.argument("args", metavar="[ARG]...", nargs=-1, type=click.UNPROCESSED),
@@ -64,20 +102,35 @@ def spec_of(
     env: tuple[str, ...],
     label: tuple[str, ...],
     workdir: str | None,
+    memory: int | None,
+    restart: tuple[str, int] | None,
     **rest: Any,
 ) -> ContainerSpec:
     """Return the spec that the options of ``spec_options`` say."""
-    from moorage.v1.container_pb2 import ContainerSpec
+    from moorage.v1.container_pb2 import ContainerSpec, Resources
 
     return ContainerSpec(
         image=image,
         args=args,
         command=entrypoint,
         env=_environment(env),
-        labels=dict(_pair(entry) for entry in label),
+        labels=labels_of(label),
         working_dir=workdir,
+        resources=None if memory is None else Resources(memory_limit=memory),
+        restart_policy=None if restart is None else restart_policy_of(restart),
         **rest,
     )
+
+
+def labels_of(entries: Iterable[str]) -> dict[str, str]:
+    return dict(_pair(entry) for entry in entries)
+
+
+def restart_policy_of(asked: tuple[str, int]) -> RestartPolicy:
+    from moorage.v1.container_pb2 import RestartPolicy
+
+    condition, retries = asked
+    return RestartPolicy(condition=f"RESTART_CONDITION_{condition}", max_retries=retries)
 
 
 def _environment(entries: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ import click
 
 from moorage.cli.tables import Cell, Coloured, fields, table
 from moorage.cli.texts import plain
-from moorage.cli.times import age, moment, took
+from moorage.cli.times import age, moment, size, took
 from moorage.v1 import container_pb2 as wire
 from moorage.v1 import container_service_pb2 as service
 
@@ -26,11 +26,13 @@ _STATE_COLOURS: Final[dict[int, str]] = {
     wire.CONTAINER_STATE_STARTING: "yellow",
     wire.CONTAINER_STATE_STOPPING: "yellow",
     wire.CONTAINER_STATE_PAUSED: "yellow",
+    wire.CONTAINER_STATE_RESTARTING: "yellow",
     wire.CONTAINER_STATE_REMOVING: "yellow",
     wire.CONTAINER_STATE_STRANDED: "red",
 }
 _OUTCOME_COLOURS: Final[dict[str, str]] = {"failed": "red", "cancelled": "yellow"}
 _ENDINGS: Final[dict[int, str]] = {
+    wire.EXIT_ORIGIN_OOM: "out of memory",
     wire.EXIT_ORIGIN_START_FAILURE: "it never ran",
     wire.EXIT_ORIGIN_RUNTIME: "not known: its shim died",
     wire.EXIT_ORIGIN_HOST_REBOOT: "not known: the host was rebooted",
@@ -43,6 +45,7 @@ def exit_is_known(exit: wire.Exit) -> bool:
         wire.EXIT_ORIGIN_PROCESS,
         wire.EXIT_ORIGIN_SIGNAL,
         wire.EXIT_ORIGIN_START_FAILURE,
+        wire.EXIT_ORIGIN_OOM,
     )
 
 
@@ -111,6 +114,8 @@ def _state_line(shown: wire.Container, now: datetime) -> str:
         told.append(f"run {status.run}")
     if status.pid:
         told.append(f"pid {status.pid}")
+    if status.restart_count:
+        told.append(f"restarted {status.restart_count} times by itself")
     return ", ".join(told)
 
 
@@ -133,14 +138,26 @@ def _asked(spec: wire.ContainerSpec) -> Iterator[tuple[str, Cell]]:
     ):
         if value:
             yield label, value
+    if spec.resources.memory_limit:
+        yield "memory limit", size(spec.resources.memory_limit)
+    if spec.HasField("restart_policy"):
+        yield "restarted", _policy(spec.restart_policy)
     if spec.HasField("stop_timeout"):
         yield "stop timeout", took(spec.stop_timeout)
     if spec.auto_remove:
         yield "when exited", "removed"
 
 
+def _policy(policy: wire.RestartPolicy) -> str:
+    word = _word(wire.RestartCondition, policy.condition, "RESTART_CONDITION_")
+    limit = f", at most {policy.max_retries} times in a row" if policy.max_retries else ""
+    return word.lower().replace("_", " ") + limit
+
+
 def _ending(shown: wire.Container) -> Iterator[tuple[str, Cell]]:
     status = shown.status
+    if status.HasField("restart"):
+        yield "next run", f"{moment(status.restart.due_time)}, attempt {status.restart.attempt}"
     if status.HasField("exit"):
         yield "exit", Coloured(exit_line(status.exit), "red" if status.exit.code else None)
         yield "exited", moment(status.exit.time)

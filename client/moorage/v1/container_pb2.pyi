@@ -11,6 +11,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class RestartCondition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RESTART_CONDITION_UNSPECIFIED: _ClassVar[RestartCondition]
+    RESTART_CONDITION_NEVER: _ClassVar[RestartCondition]
+    RESTART_CONDITION_ON_FAILURE: _ClassVar[RestartCondition]
+    RESTART_CONDITION_ALWAYS: _ClassVar[RestartCondition]
+    RESTART_CONDITION_UNLESS_STOPPED: _ClassVar[RestartCondition]
+
 class ContainerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CONTAINER_STATE_UNSPECIFIED: _ClassVar[ContainerState]
@@ -20,6 +28,7 @@ class ContainerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CONTAINER_STATE_PAUSED: _ClassVar[ContainerState]
     CONTAINER_STATE_STOPPING: _ClassVar[ContainerState]
     CONTAINER_STATE_EXITED: _ClassVar[ContainerState]
+    CONTAINER_STATE_RESTARTING: _ClassVar[ContainerState]
     CONTAINER_STATE_REMOVING: _ClassVar[ContainerState]
     CONTAINER_STATE_STRANDED: _ClassVar[ContainerState]
 
@@ -35,6 +44,7 @@ class IntentOrigin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INTENT_ORIGIN_UNSPECIFIED: _ClassVar[IntentOrigin]
     INTENT_ORIGIN_CALLER: _ClassVar[IntentOrigin]
     INTENT_ORIGIN_AUTO_REMOVE: _ClassVar[IntentOrigin]
+    INTENT_ORIGIN_RESTART_POLICY: _ClassVar[IntentOrigin]
 
 class ExitOrigin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -45,6 +55,7 @@ class ExitOrigin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EXIT_ORIGIN_RUNTIME: _ClassVar[ExitOrigin]
     EXIT_ORIGIN_HOST_REBOOT: _ClassVar[ExitOrigin]
     EXIT_ORIGIN_UNKNOWN: _ClassVar[ExitOrigin]
+    EXIT_ORIGIN_OOM: _ClassVar[ExitOrigin]
 
 class HealthState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -57,6 +68,11 @@ class StepOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STEP_OUTCOME_DONE: _ClassVar[StepOutcome]
     STEP_OUTCOME_FAILED: _ClassVar[StepOutcome]
     STEP_OUTCOME_CANCELLED: _ClassVar[StepOutcome]
+RESTART_CONDITION_UNSPECIFIED: RestartCondition
+RESTART_CONDITION_NEVER: RestartCondition
+RESTART_CONDITION_ON_FAILURE: RestartCondition
+RESTART_CONDITION_ALWAYS: RestartCondition
+RESTART_CONDITION_UNLESS_STOPPED: RestartCondition
 CONTAINER_STATE_UNSPECIFIED: ContainerState
 CONTAINER_STATE_CREATED: ContainerState
 CONTAINER_STATE_STARTING: ContainerState
@@ -64,6 +80,7 @@ CONTAINER_STATE_RUNNING: ContainerState
 CONTAINER_STATE_PAUSED: ContainerState
 CONTAINER_STATE_STOPPING: ContainerState
 CONTAINER_STATE_EXITED: ContainerState
+CONTAINER_STATE_RESTARTING: ContainerState
 CONTAINER_STATE_REMOVING: ContainerState
 CONTAINER_STATE_STRANDED: ContainerState
 INTENT_ACTION_UNSPECIFIED: IntentAction
@@ -73,6 +90,7 @@ INTENT_ACTION_REMOVE: IntentAction
 INTENT_ORIGIN_UNSPECIFIED: IntentOrigin
 INTENT_ORIGIN_CALLER: IntentOrigin
 INTENT_ORIGIN_AUTO_REMOVE: IntentOrigin
+INTENT_ORIGIN_RESTART_POLICY: IntentOrigin
 EXIT_ORIGIN_UNSPECIFIED: ExitOrigin
 EXIT_ORIGIN_PROCESS: ExitOrigin
 EXIT_ORIGIN_SIGNAL: ExitOrigin
@@ -80,6 +98,7 @@ EXIT_ORIGIN_START_FAILURE: ExitOrigin
 EXIT_ORIGIN_RUNTIME: ExitOrigin
 EXIT_ORIGIN_HOST_REBOOT: ExitOrigin
 EXIT_ORIGIN_UNKNOWN: ExitOrigin
+EXIT_ORIGIN_OOM: ExitOrigin
 HEALTH_STATE_UNSPECIFIED: HealthState
 HEALTH_STATE_NOT_CONFIGURED: HealthState
 STEP_OUTCOME_UNSPECIFIED: StepOutcome
@@ -88,7 +107,7 @@ STEP_OUTCOME_FAILED: StepOutcome
 STEP_OUTCOME_CANCELLED: StepOutcome
 
 class ContainerSpec(_message.Message):
-    __slots__ = ("name", "image", "command", "args", "env", "working_dir", "user", "labels", "hostname", "stop_signal", "stop_timeout", "auto_remove", "runtime", "network")
+    __slots__ = ("name", "image", "command", "args", "env", "working_dir", "user", "labels", "hostname", "stop_signal", "stop_timeout", "auto_remove", "runtime", "resources", "network", "restart_policy")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -109,7 +128,9 @@ class ContainerSpec(_message.Message):
     STOP_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     AUTO_REMOVE_FIELD_NUMBER: _ClassVar[int]
     RUNTIME_FIELD_NUMBER: _ClassVar[int]
+    RESOURCES_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
+    RESTART_POLICY_FIELD_NUMBER: _ClassVar[int]
     name: str
     image: str
     command: _containers.RepeatedScalarFieldContainer[str]
@@ -123,8 +144,24 @@ class ContainerSpec(_message.Message):
     stop_timeout: _duration_pb2.Duration
     auto_remove: bool
     runtime: str
+    resources: Resources
     network: str
-    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., network: _Optional[str] = ...) -> None: ...
+    restart_policy: RestartPolicy
+    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., network: _Optional[str] = ..., restart_policy: _Optional[_Union[RestartPolicy, _Mapping]] = ...) -> None: ...
+
+class Resources(_message.Message):
+    __slots__ = ("memory_limit",)
+    MEMORY_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    memory_limit: int
+    def __init__(self, memory_limit: _Optional[int] = ...) -> None: ...
+
+class RestartPolicy(_message.Message):
+    __slots__ = ("condition", "max_retries")
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
+    MAX_RETRIES_FIELD_NUMBER: _ClassVar[int]
+    condition: RestartCondition
+    max_retries: int
+    def __init__(self, condition: _Optional[_Union[RestartCondition, str]] = ..., max_retries: _Optional[int] = ...) -> None: ...
 
 class Container(_message.Message):
     __slots__ = ("id", "name", "spec", "generation", "intent", "status", "revision", "create_time")
@@ -155,7 +192,7 @@ class Intent(_message.Message):
     def __init__(self, action: _Optional[_Union[IntentAction, str]] = ..., origin: _Optional[_Union[IntentOrigin, str]] = ...) -> None: ...
 
 class ContainerStatus(_message.Message):
-    __slots__ = ("state", "run", "pid", "exit", "error", "start_time", "finish_time", "stage", "restart_count", "health", "networks", "mounts", "leftovers", "last_start", "image_digest")
+    __slots__ = ("state", "run", "pid", "exit", "error", "start_time", "finish_time", "stage", "restart_count", "health", "networks", "mounts", "leftovers", "last_start", "image_digest", "restart")
     STATE_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -171,6 +208,7 @@ class ContainerStatus(_message.Message):
     LEFTOVERS_FIELD_NUMBER: _ClassVar[int]
     LAST_START_FIELD_NUMBER: _ClassVar[int]
     IMAGE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    RESTART_FIELD_NUMBER: _ClassVar[int]
     state: ContainerState
     run: int
     pid: int
@@ -186,7 +224,16 @@ class ContainerStatus(_message.Message):
     leftovers: _containers.RepeatedCompositeFieldContainer[Leftover]
     last_start: StartTimeline
     image_digest: str
-    def __init__(self, state: _Optional[_Union[ContainerState, str]] = ..., run: _Optional[int] = ..., pid: _Optional[int] = ..., exit: _Optional[_Union[Exit, _Mapping]] = ..., error: _Optional[_Union[ContainerError, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., restart_count: _Optional[int] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., networks: _Optional[_Iterable[_Union[NetworkStatus, _Mapping]]] = ..., mounts: _Optional[_Iterable[_Union[MountStatus, _Mapping]]] = ..., leftovers: _Optional[_Iterable[_Union[Leftover, _Mapping]]] = ..., last_start: _Optional[_Union[StartTimeline, _Mapping]] = ..., image_digest: _Optional[str] = ...) -> None: ...
+    restart: PendingRestart
+    def __init__(self, state: _Optional[_Union[ContainerState, str]] = ..., run: _Optional[int] = ..., pid: _Optional[int] = ..., exit: _Optional[_Union[Exit, _Mapping]] = ..., error: _Optional[_Union[ContainerError, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., restart_count: _Optional[int] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., networks: _Optional[_Iterable[_Union[NetworkStatus, _Mapping]]] = ..., mounts: _Optional[_Iterable[_Union[MountStatus, _Mapping]]] = ..., leftovers: _Optional[_Iterable[_Union[Leftover, _Mapping]]] = ..., last_start: _Optional[_Union[StartTimeline, _Mapping]] = ..., image_digest: _Optional[str] = ..., restart: _Optional[_Union[PendingRestart, _Mapping]] = ...) -> None: ...
+
+class PendingRestart(_message.Message):
+    __slots__ = ("due_time", "attempt")
+    DUE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    due_time: _timestamp_pb2.Timestamp
+    attempt: int
+    def __init__(self, due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class Exit(_message.Message):
     __slots__ = ("code", "origin", "signal", "time")

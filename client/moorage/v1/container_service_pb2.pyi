@@ -1,8 +1,10 @@
 import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from moorage.v1 import container_pb2 as _container_pb2
+from moorage.v1 import event_pb2 as _event_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -18,6 +20,7 @@ class WaitCondition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WAIT_CONDITION_RUNNING: _ClassVar[WaitCondition]
     WAIT_CONDITION_EXITED: _ClassVar[WaitCondition]
     WAIT_CONDITION_REMOVED: _ClassVar[WaitCondition]
+    WAIT_CONDITION_NEXT_EXIT: _ClassVar[WaitCondition]
 
 class ReleaseOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -48,6 +51,7 @@ WAIT_CONDITION_UNSPECIFIED: WaitCondition
 WAIT_CONDITION_RUNNING: WaitCondition
 WAIT_CONDITION_EXITED: WaitCondition
 WAIT_CONDITION_REMOVED: WaitCondition
+WAIT_CONDITION_NEXT_EXIT: WaitCondition
 RELEASE_OUTCOME_UNSPECIFIED: ReleaseOutcome
 RELEASE_OUTCOME_RELEASED: ReleaseOutcome
 RELEASE_OUTCOME_ALREADY_GONE: ReleaseOutcome
@@ -74,26 +78,30 @@ class CreateRequest(_message.Message):
     def __init__(self, spec: _Optional[_Union[_container_pb2.ContainerSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class CreateResponse(_message.Message):
-    __slots__ = ("container",)
+    __slots__ = ("container", "plan")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
     container: _container_pb2.Container
-    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
+    plan: Plan
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
 
 class StartRequest(_message.Message):
-    __slots__ = ("container", "spec", "request_id", "validate_only", "checkpoint", "checkpoint_directory")
+    __slots__ = ("container", "spec", "request_id", "validate_only", "checkpoint", "checkpoint_directory", "etag")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     container: str
     spec: _container_pb2.ContainerSpec
     request_id: str
     validate_only: bool
     checkpoint: str
     checkpoint_directory: str
-    def __init__(self, container: _Optional[str] = ..., spec: _Optional[_Union[_container_pb2.ContainerSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ..., checkpoint: _Optional[str] = ..., checkpoint_directory: _Optional[str] = ...) -> None: ...
+    etag: str
+    def __init__(self, container: _Optional[str] = ..., spec: _Optional[_Union[_container_pb2.ContainerSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ..., checkpoint: _Optional[str] = ..., checkpoint_directory: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class StartResponse(_message.Message):
     __slots__ = ("container", "already_running", "plan")
@@ -134,12 +142,28 @@ class InspectResponse(_message.Message):
     def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
 
 class ListRequest(_message.Message):
-    __slots__ = ("page_size", "page_token")
+    __slots__ = ("page_size", "page_token", "filter")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    filter: ContainerFilter
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[_Union[ContainerFilter, _Mapping]] = ...) -> None: ...
+
+class ContainerFilter(_message.Message):
+    __slots__ = ("states", "labels", "names", "images", "since_revision")
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    SINCE_REVISION_FIELD_NUMBER: _ClassVar[int]
+    states: _containers.RepeatedScalarFieldContainer[_container_pb2.ContainerState]
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    names: _containers.RepeatedScalarFieldContainer[str]
+    images: _containers.RepeatedScalarFieldContainer[str]
+    since_revision: int
+    def __init__(self, states: _Optional[_Iterable[_Union[_container_pb2.ContainerState, str]]] = ..., labels: _Optional[_Iterable[str]] = ..., names: _Optional[_Iterable[str]] = ..., images: _Optional[_Iterable[str]] = ..., since_revision: _Optional[int] = ...) -> None: ...
 
 class ListResponse(_message.Message):
     __slots__ = ("containers", "next_page_token")
@@ -150,16 +174,18 @@ class ListResponse(_message.Message):
     def __init__(self, containers: _Optional[_Iterable[_Union[_container_pb2.Container, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class StopRequest(_message.Message):
-    __slots__ = ("container", "signal", "timeout", "request_id")
+    __slots__ = ("container", "signal", "timeout", "request_id", "etag")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     container: str
     signal: str
     timeout: _duration_pb2.Duration
     request_id: str
-    def __init__(self, container: _Optional[str] = ..., signal: _Optional[str] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    etag: str
+    def __init__(self, container: _Optional[str] = ..., signal: _Optional[str] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class StopResponse(_message.Message):
     __slots__ = ("container", "already_stopped")
@@ -168,6 +194,162 @@ class StopResponse(_message.Message):
     container: _container_pb2.Container
     already_stopped: bool
     def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., already_stopped: bool = ...) -> None: ...
+
+class KillRequest(_message.Message):
+    __slots__ = ("container", "signal", "request_id", "etag")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    signal: str
+    request_id: str
+    etag: str
+    def __init__(self, container: _Optional[str] = ..., signal: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class KillResponse(_message.Message):
+    __slots__ = ("container",)
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    container: _container_pb2.Container
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
+
+class PauseRequest(_message.Message):
+    __slots__ = ("container", "request_id", "etag")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    request_id: str
+    etag: str
+    def __init__(self, container: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class PauseResponse(_message.Message):
+    __slots__ = ("container",)
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    container: _container_pb2.Container
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
+
+class ResumeRequest(_message.Message):
+    __slots__ = ("container", "request_id", "etag")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    request_id: str
+    etag: str
+    def __init__(self, container: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class ResumeResponse(_message.Message):
+    __slots__ = ("container",)
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    container: _container_pb2.Container
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
+
+class RestartRequest(_message.Message):
+    __slots__ = ("container", "signal", "timeout", "request_id", "etag")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    signal: str
+    timeout: _duration_pb2.Duration
+    request_id: str
+    etag: str
+    def __init__(self, container: _Optional[str] = ..., signal: _Optional[str] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class RestartResponse(_message.Message):
+    __slots__ = ("container",)
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    container: _container_pb2.Container
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
+
+class RenameRequest(_message.Message):
+    __slots__ = ("container", "new_name", "request_id", "etag")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    NEW_NAME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    new_name: str
+    request_id: str
+    etag: str
+    def __init__(self, container: _Optional[str] = ..., new_name: _Optional[str] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class RenameResponse(_message.Message):
+    __slots__ = ("container",)
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    container: _container_pb2.Container
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
+
+class UpdateRequest(_message.Message):
+    __slots__ = ("container", "spec", "update_mask", "request_id", "etag")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    spec: _container_pb2.ContainerSpec
+    update_mask: _field_mask_pb2.FieldMask
+    request_id: str
+    etag: str
+    def __init__(self, container: _Optional[str] = ..., spec: _Optional[_Union[_container_pb2.ContainerSpec, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class UpdateResponse(_message.Message):
+    __slots__ = ("container",)
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    container: _container_pb2.Container
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
+
+class PruneRequest(_message.Message):
+    __slots__ = ("filter", "request_id")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    filter: ContainerFilter
+    request_id: str
+    def __init__(self, filter: _Optional[_Union[ContainerFilter, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class PruneResponse(_message.Message):
+    __slots__ = ("removed", "incomplete")
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    INCOMPLETE_FIELD_NUMBER: _ClassVar[int]
+    removed: _containers.RepeatedScalarFieldContainer[str]
+    incomplete: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, removed: _Optional[_Iterable[str]] = ..., incomplete: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class WatchRequest(_message.Message):
+    __slots__ = ("since_revision", "snapshot", "filter")
+    SINCE_REVISION_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    since_revision: int
+    snapshot: bool
+    filter: ContainerFilter
+    def __init__(self, since_revision: _Optional[int] = ..., snapshot: bool = ..., filter: _Optional[_Union[ContainerFilter, _Mapping]] = ...) -> None: ...
+
+class WatchResponse(_message.Message):
+    __slots__ = ("snapshot", "snapshot_end", "event", "heartbeat")
+    class Heartbeat(_message.Message):
+        __slots__ = ("revision",)
+        REVISION_FIELD_NUMBER: _ClassVar[int]
+        revision: int
+        def __init__(self, revision: _Optional[int] = ...) -> None: ...
+    class SnapshotEnd(_message.Message):
+        __slots__ = ("revision",)
+        REVISION_FIELD_NUMBER: _ClassVar[int]
+        revision: int
+        def __init__(self, revision: _Optional[int] = ...) -> None: ...
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_END_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    snapshot: _container_pb2.Container
+    snapshot_end: WatchResponse.SnapshotEnd
+    event: _event_pb2.Event
+    heartbeat: WatchResponse.Heartbeat
+    def __init__(self, snapshot: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., snapshot_end: _Optional[_Union[WatchResponse.SnapshotEnd, _Mapping]] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ..., heartbeat: _Optional[_Union[WatchResponse.Heartbeat, _Mapping]] = ...) -> None: ...
 
 class WaitRequest(_message.Message):
     __slots__ = ("container", "condition", "timeout")
@@ -188,18 +370,20 @@ class WaitResponse(_message.Message):
     def __init__(self, reached: bool = ..., container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
 
 class CleanupRequest(_message.Message):
-    __slots__ = ("container", "force", "remove", "remove_volumes", "request_id")
+    __slots__ = ("container", "force", "remove", "remove_volumes", "request_id", "etag")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     FORCE_FIELD_NUMBER: _ClassVar[int]
     REMOVE_FIELD_NUMBER: _ClassVar[int]
     REMOVE_VOLUMES_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     container: str
     force: bool
     remove: bool
     remove_volumes: bool
     request_id: str
-    def __init__(self, container: _Optional[str] = ..., force: bool = ..., remove: bool = ..., remove_volumes: bool = ..., request_id: _Optional[str] = ...) -> None: ...
+    etag: str
+    def __init__(self, container: _Optional[str] = ..., force: bool = ..., remove: bool = ..., remove_volumes: bool = ..., request_id: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class ReleasedResource(_message.Message):
     __slots__ = ("kind", "key", "outcome", "reason", "duration")

@@ -42,6 +42,8 @@ class ContainerServiceStub(object):
     serve; BadRequest has its path.
     INVALID_ARGUMENT    INVALID_FIELD         A field breaks its rule; BadRequest has its path.
     NOT_FOUND           CONTAINER_NOT_FOUND   The reference names nothing.
+    ALREADY_EXISTS      REQUEST_ID_REUSED     The request_id was used for another request.
+    ABORTED             ETAG_MISMATCH         The spec has changed; metadata has the etag now.
     INVALID_ARGUMENT    AMBIGUOUS_REFERENCE   The prefix fits several; metadata has candidates.
     UNAVAILABLE         SHUTTING_DOWN         The server is draining: call another, or again.
     INTERNAL            BUG                   A defect of moored; its log has the traceback.
@@ -77,6 +79,46 @@ class ContainerServiceStub(object):
                 '/moorage.v1.ContainerService/Stop',
                 request_serializer=moorage_dot_v1_dot_container__service__pb2.StopRequest.SerializeToString,
                 response_deserializer=moorage_dot_v1_dot_container__service__pb2.StopResponse.FromString,
+                _registered_method=True)
+        self.Kill = channel.unary_unary(
+                '/moorage.v1.ContainerService/Kill',
+                request_serializer=moorage_dot_v1_dot_container__service__pb2.KillRequest.SerializeToString,
+                response_deserializer=moorage_dot_v1_dot_container__service__pb2.KillResponse.FromString,
+                _registered_method=True)
+        self.Pause = channel.unary_unary(
+                '/moorage.v1.ContainerService/Pause',
+                request_serializer=moorage_dot_v1_dot_container__service__pb2.PauseRequest.SerializeToString,
+                response_deserializer=moorage_dot_v1_dot_container__service__pb2.PauseResponse.FromString,
+                _registered_method=True)
+        self.Resume = channel.unary_unary(
+                '/moorage.v1.ContainerService/Resume',
+                request_serializer=moorage_dot_v1_dot_container__service__pb2.ResumeRequest.SerializeToString,
+                response_deserializer=moorage_dot_v1_dot_container__service__pb2.ResumeResponse.FromString,
+                _registered_method=True)
+        self.Restart = channel.unary_unary(
+                '/moorage.v1.ContainerService/Restart',
+                request_serializer=moorage_dot_v1_dot_container__service__pb2.RestartRequest.SerializeToString,
+                response_deserializer=moorage_dot_v1_dot_container__service__pb2.RestartResponse.FromString,
+                _registered_method=True)
+        self.Rename = channel.unary_unary(
+                '/moorage.v1.ContainerService/Rename',
+                request_serializer=moorage_dot_v1_dot_container__service__pb2.RenameRequest.SerializeToString,
+                response_deserializer=moorage_dot_v1_dot_container__service__pb2.RenameResponse.FromString,
+                _registered_method=True)
+        self.Update = channel.unary_unary(
+                '/moorage.v1.ContainerService/Update',
+                request_serializer=moorage_dot_v1_dot_container__service__pb2.UpdateRequest.SerializeToString,
+                response_deserializer=moorage_dot_v1_dot_container__service__pb2.UpdateResponse.FromString,
+                _registered_method=True)
+        self.Prune = channel.unary_unary(
+                '/moorage.v1.ContainerService/Prune',
+                request_serializer=moorage_dot_v1_dot_container__service__pb2.PruneRequest.SerializeToString,
+                response_deserializer=moorage_dot_v1_dot_container__service__pb2.PruneResponse.FromString,
+                _registered_method=True)
+        self.Watch = channel.unary_stream(
+                '/moorage.v1.ContainerService/Watch',
+                request_serializer=moorage_dot_v1_dot_container__service__pb2.WatchRequest.SerializeToString,
+                response_deserializer=moorage_dot_v1_dot_container__service__pb2.WatchResponse.FromString,
                 _registered_method=True)
         self.Wait = channel.unary_unary(
                 '/moorage.v1.ContainerService/Wait',
@@ -117,6 +159,8 @@ class ContainerServiceServicer(object):
     serve; BadRequest has its path.
     INVALID_ARGUMENT    INVALID_FIELD         A field breaks its rule; BadRequest has its path.
     NOT_FOUND           CONTAINER_NOT_FOUND   The reference names nothing.
+    ALREADY_EXISTS      REQUEST_ID_REUSED     The request_id was used for another request.
+    ABORTED             ETAG_MISMATCH         The spec has changed; metadata has the etag now.
     INVALID_ARGUMENT    AMBIGUOUS_REFERENCE   The prefix fits several; metadata has candidates.
     UNAVAILABLE         SHUTTING_DOWN         The server is draining: call another, or again.
     INTERNAL            BUG                   A defect of moored; its log has the traceback.
@@ -149,8 +193,8 @@ class ContainerServiceServicer(object):
         container: its id is in the error's metadata. With auto_remove there is no record either. Starting a
         container that is RUNNING is OK, changes nothing and sets already_running.
 
-        A caller that goes away before the start is recorded cancels it; from then on it runs to
-        its end, and Inspect tells how it went.
+        A caller that goes away before the start is recorded cancels it, unless it gave a request_id;
+        from then on it runs to its end, and Inspect tells how it went.
 
         Errors, beside those of Create where a spec is given:
         FAILED_PRECONDITION  CONTAINER_PAUSED        Resume it instead.
@@ -197,13 +241,126 @@ class ContainerServiceServicer(object):
 
         After OK the process has exited. After an error it may have been signalled; a second call
         goes on where this one ended. Stopping a container that does not run is OK and sets
-        already_stopped. A caller that goes away stops nothing: the stop goes on to its end.
+        already_stopped; one that waits for a restart waits no more. A caller that goes away stops nothing: the stop goes on to its end.
 
         Errors:
         FAILED_PRECONDITION  CONTAINER_PAUSED      Resume it first, or Cleanup with force.
         FAILED_PRECONDITION  CONTAINER_REMOVING    It is being removed.
         DEADLINE_EXCEEDED    STOP_UNFINISHED       Killed, and still not gone.
         UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Kill(self, request, context):
+        """Kill sends a signal to the container's first process. One that is meant to end it (SIGINT,
+        SIGQUIT, SIGKILL, SIGTERM and the container's stop signal) cancels a restart that the policy
+        would ask for, also in RESTARTING, where there is no process to send it to.
+
+        After OK the signal was sent. A second identical call sends it again.
+
+        Errors:
+        FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  There is no process.
+        FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+        UNAVAILABLE          RUNTIME_UNREACHABLE    containerd does not answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Pause(self, request, context):
+        """Pause freezes every process of the container.
+
+        After OK it is PAUSED. Pausing a container that is PAUSED is OK and changes nothing.
+
+        Errors:
+        FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  There is no process, or it is being stopped.
+        FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+        UNAVAILABLE          RUNTIME_UNREACHABLE    containerd does not answer.
+        INTERNAL             RUNTIME_REFUSED        The runtime could not freeze it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Resume(self, request, context):
+        """Resume thaws a paused container.
+
+        After OK it is RUNNING. Resuming a container that is RUNNING is OK and changes nothing.
+
+        Errors: as Pause.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Restart(self, request, context):
+        """Restart stops the container as Stop does, and starts it as Start does, under one intent: no
+        other start comes in between, and a Stop, a Kill or a Cleanup that does has the last word
+        (CONTAINER_STOPPING, PREEMPTED_BY_CLEANUP). One that does not run is only started. auto_remove
+        waits for the end of the run that comes after.
+
+        After OK a new run is RUNNING. After an error of the start, as after one of Start.
+
+        Errors: those of Stop, and those of Start.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Rename(self, request, context):
+        """Rename gives the container another name, from any state but REMOVING.
+
+        After OK it has the name, and the old one is free. A second identical call changes nothing.
+
+        Errors:
+        ALREADY_EXISTS       NAME_TAKEN             Metadata has the container that holds it.
+        FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+        ABORTED              ETAG_MISMATCH          The spec has changed since.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Update(self, request, context):
+        """Update changes what of the spec can change while a container exists: labels, the restart
+        policy, stop_signal, stop_timeout and auto_remove. The generation counts up. The status
+        changes only by what follows from it: a wait for a restart that the new policy does not ask
+        for ends.
+
+        A second identical call changes nothing, and the generation stays.
+
+        Errors:
+        FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+        ABORTED              ETAG_MISMATCH          The spec has changed since.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Prune(self, request, context):
+        """Prune removes, as Cleanup with remove does, every container that fits the filter and has no
+        process and none to come: CREATED, EXITED or STRANDED.
+
+        A second identical call finds nothing more to remove.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Watch(self, request, context):
+        """Watch streams what happens to containers, in the order of its revisions: without gap and
+        without repeat, from now or from a revision on. Heartbeats keep idle streams alive. The stream
+        ends only with an error.
+
+        Errors:
+        OUT_OF_RANGE         REVISION_GONE          What followed since_revision is not kept any
+        more, and metadata has the oldest that is; or
+        there is no such revision yet, and it has the
+        newest. Watch with a snapshot.
+        RESOURCE_EXHAUSTED   WATCHER_TOO_SLOW       The reader fell behind by too much; metadata has
+        the last revision that was sent. Watch from there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -289,6 +446,46 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     request_deserializer=moorage_dot_v1_dot_container__service__pb2.StopRequest.FromString,
                     response_serializer=moorage_dot_v1_dot_container__service__pb2.StopResponse.SerializeToString,
             ),
+            'Kill': grpc.unary_unary_rpc_method_handler(
+                    servicer.Kill,
+                    request_deserializer=moorage_dot_v1_dot_container__service__pb2.KillRequest.FromString,
+                    response_serializer=moorage_dot_v1_dot_container__service__pb2.KillResponse.SerializeToString,
+            ),
+            'Pause': grpc.unary_unary_rpc_method_handler(
+                    servicer.Pause,
+                    request_deserializer=moorage_dot_v1_dot_container__service__pb2.PauseRequest.FromString,
+                    response_serializer=moorage_dot_v1_dot_container__service__pb2.PauseResponse.SerializeToString,
+            ),
+            'Resume': grpc.unary_unary_rpc_method_handler(
+                    servicer.Resume,
+                    request_deserializer=moorage_dot_v1_dot_container__service__pb2.ResumeRequest.FromString,
+                    response_serializer=moorage_dot_v1_dot_container__service__pb2.ResumeResponse.SerializeToString,
+            ),
+            'Restart': grpc.unary_unary_rpc_method_handler(
+                    servicer.Restart,
+                    request_deserializer=moorage_dot_v1_dot_container__service__pb2.RestartRequest.FromString,
+                    response_serializer=moorage_dot_v1_dot_container__service__pb2.RestartResponse.SerializeToString,
+            ),
+            'Rename': grpc.unary_unary_rpc_method_handler(
+                    servicer.Rename,
+                    request_deserializer=moorage_dot_v1_dot_container__service__pb2.RenameRequest.FromString,
+                    response_serializer=moorage_dot_v1_dot_container__service__pb2.RenameResponse.SerializeToString,
+            ),
+            'Update': grpc.unary_unary_rpc_method_handler(
+                    servicer.Update,
+                    request_deserializer=moorage_dot_v1_dot_container__service__pb2.UpdateRequest.FromString,
+                    response_serializer=moorage_dot_v1_dot_container__service__pb2.UpdateResponse.SerializeToString,
+            ),
+            'Prune': grpc.unary_unary_rpc_method_handler(
+                    servicer.Prune,
+                    request_deserializer=moorage_dot_v1_dot_container__service__pb2.PruneRequest.FromString,
+                    response_serializer=moorage_dot_v1_dot_container__service__pb2.PruneResponse.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=moorage_dot_v1_dot_container__service__pb2.WatchRequest.FromString,
+                    response_serializer=moorage_dot_v1_dot_container__service__pb2.WatchResponse.SerializeToString,
+            ),
             'Wait': grpc.unary_unary_rpc_method_handler(
                     servicer.Wait,
                     request_deserializer=moorage_dot_v1_dot_container__service__pb2.WaitRequest.FromString,
@@ -334,6 +531,8 @@ class ContainerService(object):
     serve; BadRequest has its path.
     INVALID_ARGUMENT    INVALID_FIELD         A field breaks its rule; BadRequest has its path.
     NOT_FOUND           CONTAINER_NOT_FOUND   The reference names nothing.
+    ALREADY_EXISTS      REQUEST_ID_REUSED     The request_id was used for another request.
+    ABORTED             ETAG_MISMATCH         The spec has changed; metadata has the etag now.
     INVALID_ARGUMENT    AMBIGUOUS_REFERENCE   The prefix fits several; metadata has candidates.
     UNAVAILABLE         SHUTTING_DOWN         The server is draining: call another, or again.
     INTERNAL            BUG                   A defect of moored; its log has the traceback.
@@ -464,6 +663,222 @@ class ContainerService(object):
             '/moorage.v1.ContainerService/Stop',
             moorage_dot_v1_dot_container__service__pb2.StopRequest.SerializeToString,
             moorage_dot_v1_dot_container__service__pb2.StopResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Kill(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/moorage.v1.ContainerService/Kill',
+            moorage_dot_v1_dot_container__service__pb2.KillRequest.SerializeToString,
+            moorage_dot_v1_dot_container__service__pb2.KillResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Pause(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/moorage.v1.ContainerService/Pause',
+            moorage_dot_v1_dot_container__service__pb2.PauseRequest.SerializeToString,
+            moorage_dot_v1_dot_container__service__pb2.PauseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Resume(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/moorage.v1.ContainerService/Resume',
+            moorage_dot_v1_dot_container__service__pb2.ResumeRequest.SerializeToString,
+            moorage_dot_v1_dot_container__service__pb2.ResumeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Restart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/moorage.v1.ContainerService/Restart',
+            moorage_dot_v1_dot_container__service__pb2.RestartRequest.SerializeToString,
+            moorage_dot_v1_dot_container__service__pb2.RestartResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Rename(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/moorage.v1.ContainerService/Rename',
+            moorage_dot_v1_dot_container__service__pb2.RenameRequest.SerializeToString,
+            moorage_dot_v1_dot_container__service__pb2.RenameResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Update(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/moorage.v1.ContainerService/Update',
+            moorage_dot_v1_dot_container__service__pb2.UpdateRequest.SerializeToString,
+            moorage_dot_v1_dot_container__service__pb2.UpdateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Prune(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/moorage.v1.ContainerService/Prune',
+            moorage_dot_v1_dot_container__service__pb2.PruneRequest.SerializeToString,
+            moorage_dot_v1_dot_container__service__pb2.PruneResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/moorage.v1.ContainerService/Watch',
+            moorage_dot_v1_dot_container__service__pb2.WatchRequest.SerializeToString,
+            moorage_dot_v1_dot_container__service__pb2.WatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,8 @@ class ContainerServiceStub:
                                                 serve; BadRequest has its path.
       INVALID_ARGUMENT    INVALID_FIELD         A field breaks its rule; BadRequest has its path.
       NOT_FOUND           CONTAINER_NOT_FOUND   The reference names nothing.
+      ALREADY_EXISTS      REQUEST_ID_REUSED     The request_id was used for another request.
+      ABORTED             ETAG_MISMATCH         The spec has changed; metadata has the etag now.
       INVALID_ARGUMENT    AMBIGUOUS_REFERENCE   The prefix fits several; metadata has candidates.
       UNAVAILABLE         SHUTTING_DOWN         The server is draining: call another, or again.
       INTERNAL            BUG                   A defect of moored; its log has the traceback.
@@ -75,8 +77,8 @@ class ContainerServiceStub:
     container: its id is in the error's metadata. With auto_remove there is no record either. Starting a
     container that is RUNNING is OK, changes nothing and sets already_running.
 
-    A caller that goes away before the start is recorded cancels it; from then on it runs to
-    its end, and Inspect tells how it went.
+    A caller that goes away before the start is recorded cancels it, unless it gave a request_id;
+    from then on it runs to its end, and Inspect tells how it went.
 
     Errors, beside those of Create where a spec is given:
       FAILED_PRECONDITION  CONTAINER_PAUSED        Resume it instead.
@@ -110,13 +112,94 @@ class ContainerServiceStub:
 
     After OK the process has exited. After an error it may have been signalled; a second call
     goes on where this one ended. Stopping a container that does not run is OK and sets
-    already_stopped. A caller that goes away stops nothing: the stop goes on to its end.
+    already_stopped; one that waits for a restart waits no more. A caller that goes away stops nothing: the stop goes on to its end.
 
     Errors:
       FAILED_PRECONDITION  CONTAINER_PAUSED      Resume it first, or Cleanup with force.
       FAILED_PRECONDITION  CONTAINER_REMOVING    It is being removed.
       DEADLINE_EXCEEDED    STOP_UNFINISHED       Killed, and still not gone.
       UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+    """
+    Kill: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.KillRequest, _container_service_pb2.KillResponse]
+    """Kill sends a signal to the container's first process. One that is meant to end it (SIGINT,
+    SIGQUIT, SIGKILL, SIGTERM and the container's stop signal) cancels a restart that the policy
+    would ask for, also in RESTARTING, where there is no process to send it to.
+
+    After OK the signal was sent. A second identical call sends it again.
+
+    Errors:
+      FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  There is no process.
+      FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+      UNAVAILABLE          RUNTIME_UNREACHABLE    containerd does not answer.
+    """
+    Pause: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.PauseRequest, _container_service_pb2.PauseResponse]
+    """Pause freezes every process of the container.
+
+    After OK it is PAUSED. Pausing a container that is PAUSED is OK and changes nothing.
+
+    Errors:
+      FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  There is no process, or it is being stopped.
+      FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+      UNAVAILABLE          RUNTIME_UNREACHABLE    containerd does not answer.
+      INTERNAL             RUNTIME_REFUSED        The runtime could not freeze it.
+    """
+    Resume: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ResumeRequest, _container_service_pb2.ResumeResponse]
+    """Resume thaws a paused container.
+
+    After OK it is RUNNING. Resuming a container that is RUNNING is OK and changes nothing.
+
+    Errors: as Pause.
+    """
+    Restart: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.RestartRequest, _container_service_pb2.RestartResponse]
+    """Restart stops the container as Stop does, and starts it as Start does, under one intent: no
+    other start comes in between, and a Stop, a Kill or a Cleanup that does has the last word
+    (CONTAINER_STOPPING, PREEMPTED_BY_CLEANUP). One that does not run is only started. auto_remove
+    waits for the end of the run that comes after.
+
+    After OK a new run is RUNNING. After an error of the start, as after one of Start.
+
+    Errors: those of Stop, and those of Start.
+    """
+    Rename: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.RenameRequest, _container_service_pb2.RenameResponse]
+    """Rename gives the container another name, from any state but REMOVING.
+
+    After OK it has the name, and the old one is free. A second identical call changes nothing.
+
+    Errors:
+      ALREADY_EXISTS       NAME_TAKEN             Metadata has the container that holds it.
+      FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+      ABORTED              ETAG_MISMATCH          The spec has changed since.
+    """
+    Update: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.UpdateRequest, _container_service_pb2.UpdateResponse]
+    """Update changes what of the spec can change while a container exists: labels, the restart
+    policy, stop_signal, stop_timeout and auto_remove. The generation counts up. The status
+    changes only by what follows from it: a wait for a restart that the new policy does not ask
+    for ends.
+
+    A second identical call changes nothing, and the generation stays.
+
+    Errors:
+      FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+      ABORTED              ETAG_MISMATCH          The spec has changed since.
+    """
+    Prune: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.PruneRequest, _container_service_pb2.PruneResponse]
+    """Prune removes, as Cleanup with remove does, every container that fits the filter and has no
+    process and none to come: CREATED, EXITED or STRANDED.
+
+    A second identical call finds nothing more to remove.
+    """
+    Watch: _grpc.UnaryStreamMultiCallable[_container_service_pb2.WatchRequest, _container_service_pb2.WatchResponse]
+    """Watch streams what happens to containers, in the order of its revisions: without gap and
+    without repeat, from now or from a revision on. Heartbeats keep idle streams alive. The stream
+    ends only with an error.
+
+    Errors:
+      OUT_OF_RANGE         REVISION_GONE          What followed since_revision is not kept any
+                                                  more, and metadata has the oldest that is; or
+                                                  there is no such revision yet, and it has the
+                                                  newest. Watch with a snapshot.
+      RESOURCE_EXHAUSTED   WATCHER_TOO_SLOW       The reader fell behind by too much; metadata has
+                                                  the last revision that was sent. Watch from there.
     """
     Wait: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.WaitRequest, _container_service_pb2.WaitResponse]
     """Wait answers when the container meets the condition, or after `timeout` with
@@ -172,6 +255,8 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
                                                 serve; BadRequest has its path.
       INVALID_ARGUMENT    INVALID_FIELD         A field breaks its rule; BadRequest has its path.
       NOT_FOUND           CONTAINER_NOT_FOUND   The reference names nothing.
+      ALREADY_EXISTS      REQUEST_ID_REUSED     The request_id was used for another request.
+      ABORTED             ETAG_MISMATCH         The spec has changed; metadata has the etag now.
       INVALID_ARGUMENT    AMBIGUOUS_REFERENCE   The prefix fits several; metadata has candidates.
       UNAVAILABLE         SHUTTING_DOWN         The server is draining: call another, or again.
       INTERNAL            BUG                   A defect of moored; its log has the traceback.
@@ -201,8 +286,8 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     container: its id is in the error's metadata. With auto_remove there is no record either. Starting a
     container that is RUNNING is OK, changes nothing and sets already_running.
 
-    A caller that goes away before the start is recorded cancels it; from then on it runs to
-    its end, and Inspect tells how it went.
+    A caller that goes away before the start is recorded cancels it, unless it gave a request_id;
+    from then on it runs to its end, and Inspect tells how it went.
 
     Errors, beside those of Create where a spec is given:
       FAILED_PRECONDITION  CONTAINER_PAUSED        Resume it instead.
@@ -236,13 +321,94 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
 
     After OK the process has exited. After an error it may have been signalled; a second call
     goes on where this one ended. Stopping a container that does not run is OK and sets
-    already_stopped. A caller that goes away stops nothing: the stop goes on to its end.
+    already_stopped; one that waits for a restart waits no more. A caller that goes away stops nothing: the stop goes on to its end.
 
     Errors:
       FAILED_PRECONDITION  CONTAINER_PAUSED      Resume it first, or Cleanup with force.
       FAILED_PRECONDITION  CONTAINER_REMOVING    It is being removed.
       DEADLINE_EXCEEDED    STOP_UNFINISHED       Killed, and still not gone.
       UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+    """
+    Kill: _aio.UnaryUnaryMultiCallable[_container_service_pb2.KillRequest, _container_service_pb2.KillResponse]  # type: ignore[assignment]
+    """Kill sends a signal to the container's first process. One that is meant to end it (SIGINT,
+    SIGQUIT, SIGKILL, SIGTERM and the container's stop signal) cancels a restart that the policy
+    would ask for, also in RESTARTING, where there is no process to send it to.
+
+    After OK the signal was sent. A second identical call sends it again.
+
+    Errors:
+      FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  There is no process.
+      FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+      UNAVAILABLE          RUNTIME_UNREACHABLE    containerd does not answer.
+    """
+    Pause: _aio.UnaryUnaryMultiCallable[_container_service_pb2.PauseRequest, _container_service_pb2.PauseResponse]  # type: ignore[assignment]
+    """Pause freezes every process of the container.
+
+    After OK it is PAUSED. Pausing a container that is PAUSED is OK and changes nothing.
+
+    Errors:
+      FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  There is no process, or it is being stopped.
+      FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+      UNAVAILABLE          RUNTIME_UNREACHABLE    containerd does not answer.
+      INTERNAL             RUNTIME_REFUSED        The runtime could not freeze it.
+    """
+    Resume: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ResumeRequest, _container_service_pb2.ResumeResponse]  # type: ignore[assignment]
+    """Resume thaws a paused container.
+
+    After OK it is RUNNING. Resuming a container that is RUNNING is OK and changes nothing.
+
+    Errors: as Pause.
+    """
+    Restart: _aio.UnaryUnaryMultiCallable[_container_service_pb2.RestartRequest, _container_service_pb2.RestartResponse]  # type: ignore[assignment]
+    """Restart stops the container as Stop does, and starts it as Start does, under one intent: no
+    other start comes in between, and a Stop, a Kill or a Cleanup that does has the last word
+    (CONTAINER_STOPPING, PREEMPTED_BY_CLEANUP). One that does not run is only started. auto_remove
+    waits for the end of the run that comes after.
+
+    After OK a new run is RUNNING. After an error of the start, as after one of Start.
+
+    Errors: those of Stop, and those of Start.
+    """
+    Rename: _aio.UnaryUnaryMultiCallable[_container_service_pb2.RenameRequest, _container_service_pb2.RenameResponse]  # type: ignore[assignment]
+    """Rename gives the container another name, from any state but REMOVING.
+
+    After OK it has the name, and the old one is free. A second identical call changes nothing.
+
+    Errors:
+      ALREADY_EXISTS       NAME_TAKEN             Metadata has the container that holds it.
+      FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+      ABORTED              ETAG_MISMATCH          The spec has changed since.
+    """
+    Update: _aio.UnaryUnaryMultiCallable[_container_service_pb2.UpdateRequest, _container_service_pb2.UpdateResponse]  # type: ignore[assignment]
+    """Update changes what of the spec can change while a container exists: labels, the restart
+    policy, stop_signal, stop_timeout and auto_remove. The generation counts up. The status
+    changes only by what follows from it: a wait for a restart that the new policy does not ask
+    for ends.
+
+    A second identical call changes nothing, and the generation stays.
+
+    Errors:
+      FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+      ABORTED              ETAG_MISMATCH          The spec has changed since.
+    """
+    Prune: _aio.UnaryUnaryMultiCallable[_container_service_pb2.PruneRequest, _container_service_pb2.PruneResponse]  # type: ignore[assignment]
+    """Prune removes, as Cleanup with remove does, every container that fits the filter and has no
+    process and none to come: CREATED, EXITED or STRANDED.
+
+    A second identical call finds nothing more to remove.
+    """
+    Watch: _aio.UnaryStreamMultiCallable[_container_service_pb2.WatchRequest, _container_service_pb2.WatchResponse]  # type: ignore[assignment]
+    """Watch streams what happens to containers, in the order of its revisions: without gap and
+    without repeat, from now or from a revision on. Heartbeats keep idle streams alive. The stream
+    ends only with an error.
+
+    Errors:
+      OUT_OF_RANGE         REVISION_GONE          What followed since_revision is not kept any
+                                                  more, and metadata has the oldest that is; or
+                                                  there is no such revision yet, and it has the
+                                                  newest. Watch with a snapshot.
+      RESOURCE_EXHAUSTED   WATCHER_TOO_SLOW       The reader fell behind by too much; metadata has
+                                                  the last revision that was sent. Watch from there.
     """
     Wait: _aio.UnaryUnaryMultiCallable[_container_service_pb2.WaitRequest, _container_service_pb2.WaitResponse]  # type: ignore[assignment]
     """Wait answers when the container meets the condition, or after `timeout` with
@@ -297,6 +463,8 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
                                                 serve; BadRequest has its path.
       INVALID_ARGUMENT    INVALID_FIELD         A field breaks its rule; BadRequest has its path.
       NOT_FOUND           CONTAINER_NOT_FOUND   The reference names nothing.
+      ALREADY_EXISTS      REQUEST_ID_REUSED     The request_id was used for another request.
+      ABORTED             ETAG_MISMATCH         The spec has changed; metadata has the etag now.
       INVALID_ARGUMENT    AMBIGUOUS_REFERENCE   The prefix fits several; metadata has candidates.
       UNAVAILABLE         SHUTTING_DOWN         The server is draining: call another, or again.
       INTERNAL            BUG                   A defect of moored; its log has the traceback.
@@ -336,8 +504,8 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         container: its id is in the error's metadata. With auto_remove there is no record either. Starting a
         container that is RUNNING is OK, changes nothing and sets already_running.
 
-        A caller that goes away before the start is recorded cancels it; from then on it runs to
-        its end, and Inspect tells how it went.
+        A caller that goes away before the start is recorded cancels it, unless it gave a request_id;
+        from then on it runs to its end, and Inspect tells how it went.
 
         Errors, beside those of Create where a spec is given:
           FAILED_PRECONDITION  CONTAINER_PAUSED        Resume it instead.
@@ -389,13 +557,142 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
 
         After OK the process has exited. After an error it may have been signalled; a second call
         goes on where this one ended. Stopping a container that does not run is OK and sets
-        already_stopped. A caller that goes away stops nothing: the stop goes on to its end.
+        already_stopped; one that waits for a restart waits no more. A caller that goes away stops nothing: the stop goes on to its end.
 
         Errors:
           FAILED_PRECONDITION  CONTAINER_PAUSED      Resume it first, or Cleanup with force.
           FAILED_PRECONDITION  CONTAINER_REMOVING    It is being removed.
           DEADLINE_EXCEEDED    STOP_UNFINISHED       Killed, and still not gone.
           UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+        """
+
+    @_abc_1.abstractmethod
+    def Kill(
+        self,
+        request: _container_service_pb2.KillRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.KillResponse, _abc.Awaitable[_container_service_pb2.KillResponse]]:
+        """Kill sends a signal to the container's first process. One that is meant to end it (SIGINT,
+        SIGQUIT, SIGKILL, SIGTERM and the container's stop signal) cancels a restart that the policy
+        would ask for, also in RESTARTING, where there is no process to send it to.
+
+        After OK the signal was sent. A second identical call sends it again.
+
+        Errors:
+          FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  There is no process.
+          FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+          UNAVAILABLE          RUNTIME_UNREACHABLE    containerd does not answer.
+        """
+
+    @_abc_1.abstractmethod
+    def Pause(
+        self,
+        request: _container_service_pb2.PauseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.PauseResponse, _abc.Awaitable[_container_service_pb2.PauseResponse]]:
+        """Pause freezes every process of the container.
+
+        After OK it is PAUSED. Pausing a container that is PAUSED is OK and changes nothing.
+
+        Errors:
+          FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  There is no process, or it is being stopped.
+          FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+          UNAVAILABLE          RUNTIME_UNREACHABLE    containerd does not answer.
+          INTERNAL             RUNTIME_REFUSED        The runtime could not freeze it.
+        """
+
+    @_abc_1.abstractmethod
+    def Resume(
+        self,
+        request: _container_service_pb2.ResumeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.ResumeResponse, _abc.Awaitable[_container_service_pb2.ResumeResponse]]:
+        """Resume thaws a paused container.
+
+        After OK it is RUNNING. Resuming a container that is RUNNING is OK and changes nothing.
+
+        Errors: as Pause.
+        """
+
+    @_abc_1.abstractmethod
+    def Restart(
+        self,
+        request: _container_service_pb2.RestartRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.RestartResponse, _abc.Awaitable[_container_service_pb2.RestartResponse]]:
+        """Restart stops the container as Stop does, and starts it as Start does, under one intent: no
+        other start comes in between, and a Stop, a Kill or a Cleanup that does has the last word
+        (CONTAINER_STOPPING, PREEMPTED_BY_CLEANUP). One that does not run is only started. auto_remove
+        waits for the end of the run that comes after.
+
+        After OK a new run is RUNNING. After an error of the start, as after one of Start.
+
+        Errors: those of Stop, and those of Start.
+        """
+
+    @_abc_1.abstractmethod
+    def Rename(
+        self,
+        request: _container_service_pb2.RenameRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.RenameResponse, _abc.Awaitable[_container_service_pb2.RenameResponse]]:
+        """Rename gives the container another name, from any state but REMOVING.
+
+        After OK it has the name, and the old one is free. A second identical call changes nothing.
+
+        Errors:
+          ALREADY_EXISTS       NAME_TAKEN             Metadata has the container that holds it.
+          FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+          ABORTED              ETAG_MISMATCH          The spec has changed since.
+        """
+
+    @_abc_1.abstractmethod
+    def Update(
+        self,
+        request: _container_service_pb2.UpdateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.UpdateResponse, _abc.Awaitable[_container_service_pb2.UpdateResponse]]:
+        """Update changes what of the spec can change while a container exists: labels, the restart
+        policy, stop_signal, stop_timeout and auto_remove. The generation counts up. The status
+        changes only by what follows from it: a wait for a restart that the new policy does not ask
+        for ends.
+
+        A second identical call changes nothing, and the generation stays.
+
+        Errors:
+          FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
+          ABORTED              ETAG_MISMATCH          The spec has changed since.
+        """
+
+    @_abc_1.abstractmethod
+    def Prune(
+        self,
+        request: _container_service_pb2.PruneRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.PruneResponse, _abc.Awaitable[_container_service_pb2.PruneResponse]]:
+        """Prune removes, as Cleanup with remove does, every container that fits the filter and has no
+        process and none to come: CREATED, EXITED or STRANDED.
+
+        A second identical call finds nothing more to remove.
+        """
+
+    @_abc_1.abstractmethod
+    def Watch(
+        self,
+        request: _container_service_pb2.WatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_container_service_pb2.WatchResponse], _abc.AsyncIterator[_container_service_pb2.WatchResponse]]:
+        """Watch streams what happens to containers, in the order of its revisions: without gap and
+        without repeat, from now or from a revision on. Heartbeats keep idle streams alive. The stream
+        ends only with an error.
+
+        Errors:
+          OUT_OF_RANGE         REVISION_GONE          What followed since_revision is not kept any
+                                                      more, and metadata has the oldest that is; or
+                                                      there is no such revision yet, and it has the
+                                                      newest. Watch with a snapshot.
+          RESOURCE_EXHAUSTED   WATCHER_TOO_SLOW       The reader fell behind by too much; metadata has
+                                                      the last revision that was sent. Watch from there.
         """
 
     @_abc_1.abstractmethod

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from moorage.v1 import container_pb2
 from moored import errors
 from moored.errors import Violation
-from moored.model.spec import Spec
+from moored.model.restart import RestartCondition, RestartPolicy
+from moored.model.spec import Resources, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +24,20 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from google.protobuf.timestamp_pb2 import Timestamp
 
-    from moorage.v1 import container_pb2
 
 _LONGEST: Final = 315_576_000_000
 """Seconds: 10,000 years, the range of google.protobuf.Duration."""
+
+
+_LONGEST_ETAG: Final = 20
+"""Digits of the largest generation that the wire can hold."""
+_CONDITIONS: Final[dict[int, RestartCondition]] = {
+    container_pb2.RESTART_CONDITION_UNSPECIFIED: RestartCondition.NEVER,
+    container_pb2.RESTART_CONDITION_NEVER: RestartCondition.NEVER,
+    container_pb2.RESTART_CONDITION_ON_FAILURE: RestartCondition.ON_FAILURE,
+    container_pb2.RESTART_CONDITION_ALWAYS: RestartCondition.ALWAYS,
+    container_pb2.RESTART_CONDITION_UNLESS_STOPPED: RestartCondition.UNLESS_STOPPED,
+}
 
 
 def refuse_unknown(request: Message) -> None:
@@ -37,18 +49,21 @@ def refuse_unknown(request: Message) -> None:
         )
 
 
-def refuse_unserved(request: Message, *fields: str) -> None:
-    """Refuse a request that sets one of ``fields``, which are on the wire but not served."""
-    found = [Violation(field, "is not served yet") for field in fields if getattr(request, field)]
-    if found:
-        raise errors.NotServed(f"cannot serve field {found[0].field}: not served yet", *found)
-
-
 def required(request: Message, field: str) -> str:
     value: str = getattr(request, field)
     if not value:
         raise refused(field, "is required")
     return value
+
+
+def etag(request: Message) -> int | None:
+    """Return the generation that the request's etag names, or None if any will do."""
+    text: str = getattr(request, "etag")  # noqa: B009  # of many messages, by its name
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ETAG):
+        raise refused("etag", "must be a generation in decimal digits")
+    return int(text)
 
 
 def refused(field: str, why: str) -> errors.InvalidField:
@@ -75,7 +90,20 @@ def spec(message: container_pb2.ContainerSpec) -> Spec:
         auto_remove=message.auto_remove,
         runtime=message.runtime,
         network=message.network,
+        resources=Resources(memory_limit=message.resources.memory_limit),
+        restart_policy=policy(message.restart_policy),
     )
+
+
+def policy(message: container_pb2.RestartPolicy) -> RestartPolicy:
+    condition = _CONDITIONS.get(message.condition)
+    if condition is None:
+        field = "spec.restart_policy.condition"
+        raise errors.NotServed(
+            f"cannot serve {field}: {message.condition} is not known here",
+            Violation(field, "is not known here"),
+        )
+    return RestartPolicy(condition, message.max_retries)
 
 
 def duration(message: Duration, field: str) -> timedelta:

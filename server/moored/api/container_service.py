@@ -6,35 +6,29 @@ the view that it found.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from moorage.v1 import container_service_pb2 as wire
 from moored import errors
 from moored.api import asked, pictures
 from moored.errors import Violation
-from moored.model.identity import ContainerId, is_id
-from moored.oci import signals
-from moored.registry import age
-from moored.verbs.release import Outcome, Released
 from moored.verbs.wait import Condition
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from moored.api.changes import ChangesDesk
+    from moored.api.listing import ListingDesk
     from moored.api.logs import LogsDesk
+    from moored.api.once import Mark
     from moored.api.pictures import Pictures
     from moored.api.server_info import ServerInfo
     from moored.api.serving import Context
-    from moored.model.state import Snapshot
-    from moored.registry import Age, Registry
-    from moored.verbs.cleanup import Cleaner
-    from moored.verbs.create import Creator
-    from moored.verbs.start import Starter, StartOutcome
-    from moored.verbs.stop import Stopper
+    from moored.api.starting import StartingDesk
+    from moored.api.watch import WatchDesk
+    from moored.registry import Registry
     from moored.verbs.wait import Waiter
 
 _CONDITIONS: Final[dict[int, Condition]] = {
@@ -42,94 +36,67 @@ _CONDITIONS: Final[dict[int, Condition]] = {
     wire.WAIT_CONDITION_RUNNING: Condition.RUNNING,
     wire.WAIT_CONDITION_EXITED: Condition.EXITED,
     wire.WAIT_CONDITION_REMOVED: Condition.REMOVED,
-}
-_OUTCOMES: Final = {
-    Outcome.RELEASED: wire.RELEASE_OUTCOME_RELEASED,
-    Outcome.ALREADY_GONE: wire.RELEASE_OUTCOME_ALREADY_GONE,
-    Outcome.FAILED: wire.RELEASE_OUTCOME_FAILED,
+    wire.WAIT_CONDITION_NEXT_EXIT: Condition.NEXT_EXIT,
 }
 _LONGEST_WAIT: Final = timedelta(hours=1)
 _ANSWER_TIME: Final = timedelta(milliseconds=100)
 """Kept of a caller's deadline, so that reached=false gets there before it passes."""
-_USUAL_PAGE: Final = 100
-_LARGEST_PAGE: Final = 1000
-_LARGEST_ANSWER: Final = 2 * 2**20
-"""Bytes after which a page ends early: clients take 4 MiB unless told otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerServicer:
     registry: Registry
     pictures: Pictures
-    creator: Creator
-    starter: Starter
-    stopper: Stopper
+    starting: StartingDesk
+    changes: ChangesDesk
+    listing: ListingDesk
     waiter: Waiter
-    cleaner: Cleaner
     logs: LogsDesk
+    watch: WatchDesk
     server_info: ServerInfo
 
-    async def Create(self, request: wire.CreateRequest, context: Context) -> Any:  # noqa: N802
-        asked.refuse_unserved(request, "request_id", "validate_only")
-        if not request.HasField("spec"):
-            raise asked.refused("spec", "is required")
-        snapshot = await self.creator.create(asked.spec(request.spec))
-        return wire.CreateResponse(container=pictures.container(snapshot))
+    async def Create(  # noqa: N802
+        self, request: wire.CreateRequest, context: Context, mark: Mark | None = None
+    ) -> Any:
+        return await self.starting.create(request, mark)
 
-    async def Start(self, request: wire.StartRequest, context: Context) -> Any:  # noqa: N802
-        asked.refuse_unserved(request, "request_id", "validate_only")
-        _refuse_checkpoint(request)
-        outcome = await self._start(request)
-        return wire.StartResponse(
-            container=pictures.container(outcome.snapshot),
-            already_running=outcome.already_running,
-        )
-
-    async def _start(self, request: wire.StartRequest) -> StartOutcome:
-        match request.WhichOneof("target"):
-            case "spec":
-                return await self.starter.create_and_start(asked.spec(request.spec))
-            case "container":
-                return await self.starter.start(asked.required(request, "container"))
-            case _:
-                raise asked.refused("target", "is required: a container, or a spec")
+    async def Start(  # noqa: N802
+        self, request: wire.StartRequest, context: Context, mark: Mark | None = None
+    ) -> Any:
+        return await self.starting.start(request, mark)
 
     async def Inspect(self, request: wire.InspectRequest, context: Context) -> Any:  # noqa: N802
         return self.pictures.field(self.registry.peek(asked.required(request, "container")))
 
     async def List(self, request: wire.ListRequest, context: Context) -> Any:  # noqa: N802
-        size = request.page_size or _USUAL_PAGE
-        if not 1 <= size <= _LARGEST_PAGE:
-            raise asked.refused("page_size", f"must be between 1 and {_LARGEST_PAGE}")
-        views = self.registry.page(_age(request.page_token), size + 1)
-        fields: list[bytes] = []
-        left = _LARGEST_ANSWER
-        for view in views[:size]:
-            fields.append(self.pictures.field(view))
-            left -= len(fields[-1])
-            if left < 0:
-                break
-        rest = wire.ListResponse()
-        if len(views) > len(fields):
-            rest.next_page_token = _token(views[len(fields) - 1].snapshot)
-        # Joined messages are merged when read: the containers first, then the token.
-        return b"".join((*fields, rest.SerializeToString()))
+        return self.listing.page(request)
 
     async def Stop(self, request: wire.StopRequest, context: Context) -> Any:  # noqa: N802
-        asked.refuse_unserved(request, "request_id")
-        signal = signals.parse(request.signal) if request.signal else None
-        if request.signal and signal is None:
-            raise asked.refused("signal", "names no signal")
-        timeout = None
-        if request.HasField("timeout"):
-            timeout = asked.duration(request.timeout, "timeout")
-        outcome = await self.stopper.stop(
-            asked.required(request, "container"), signal=signal, timeout=timeout
-        )
-        return wire.StopResponse(
-            container=pictures.container(outcome.snapshot),
-            already_stopped=outcome.already_stopped,
-        )
+        return await self.changes.stop(request)
+
+    async def Restart(self, request: wire.RestartRequest, context: Context) -> Any:  # noqa: N802
+        return await self.changes.restart(request)
+
+    async def Kill(self, request: wire.KillRequest, context: Context) -> Any:  # noqa: N802
+        return await self.changes.kill(request)
+
+    async def Pause(self, request: wire.PauseRequest, context: Context) -> Any:  # noqa: N802
+        return await self.changes.pause(request)
+
+    async def Resume(self, request: wire.ResumeRequest, context: Context) -> Any:  # noqa: N802
+        return await self.changes.resume(request)
+
+    async def Rename(self, request: wire.RenameRequest, context: Context) -> Any:  # noqa: N802
+        return await self.changes.rename(request)
+
+    async def Update(self, request: wire.UpdateRequest, context: Context) -> Any:  # noqa: N802
+        return await self.changes.update(request)
+
+    async def Cleanup(self, request: wire.CleanupRequest, context: Context) -> Any:  # noqa: N802
+        return await self.changes.cleanup(request)
+
+    async def Prune(self, request: wire.PruneRequest, context: Context) -> Any:  # noqa: N802
+        return await self.changes.prune(request)
 
     async def Wait(self, request: wire.WaitRequest, context: Context) -> Any:  # noqa: N802
         if request.condition not in _CONDITIONS:
@@ -150,16 +117,10 @@ class ContainerServicer:
             reached=outcome.reached, container=pictures.container(view.snapshot, view.stage)
         )
 
-    async def Cleanup(self, request: wire.CleanupRequest, context: Context) -> Any:  # noqa: N802
-        asked.refuse_unserved(request, "request_id")
-        outcome = await self.cleaner.cleanup(
-            asked.required(request, "container"), force=request.force, and_remove=request.remove
-        )
-        return wire.CleanupResponse(
-            resources=[_released(row) for row in outcome.rows],
-            complete=outcome.complete,
-            container=pictures.container(outcome.snapshot),
-        )
+    def Watch(  # noqa: N802
+        self, request: wire.WatchRequest, context: Context
+    ) -> AsyncIterator[Any]:
+        return self.watch.watch(request)
 
     def Logs(  # noqa: N802
         self, request: wire.LogsRequest, context: Context
@@ -170,50 +131,3 @@ class ContainerServicer:
         self, request: wire.GetServerInfoRequest, context: Context
     ) -> Any:
         return self.server_info.answer()
-
-
-def _refuse_checkpoint(request: wire.StartRequest) -> None:
-    if request.checkpoint_directory:
-        raise errors.CheckpointDirectoryForbidden(
-            "cannot start from a checkpoint: its directory is never the caller's to choose"
-        )
-    if request.checkpoint:
-        raise errors.CheckpointNotEnabled(
-            "cannot start from a checkpoint: checkpoints are not enabled",
-            Violation("checkpoint", "is not enabled on this server"),
-        )
-
-
-def _released(row: Released) -> wire.ReleasedResource:
-    return wire.ReleasedResource(
-        kind=row.resource.kind,
-        key=row.resource.key,
-        outcome=_OUTCOMES[row.outcome],
-        reason=row.reason,
-        duration=pictures.duration(row.duration),
-    )
-
-
-def _token(snapshot: Snapshot) -> str:
-    created, container = age(snapshot)
-    return base64.urlsafe_b64encode(f"{created.isoformat()} {container}".encode()).decode()
-
-
-def _age(token: str) -> Age | None:
-    if not token:
-        return None
-    try:
-        created, _, container = base64.urlsafe_b64decode(token).decode().partition(" ")
-        moment = datetime.fromisoformat(created)
-    except (ValueError, binascii.Error, UnicodeError) as error:
-        raise _no_token() from error
-    if not is_id(container) or moment.tzinfo is None:
-        raise _no_token()
-    return moment, ContainerId(container)
-
-
-def _no_token() -> errors.InvalidPageToken:
-    return errors.InvalidPageToken(
-        "cannot list containers: page_token is none of this server's",
-        Violation("page_token", "was not given out by List"),
-    )

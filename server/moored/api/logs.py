@@ -53,10 +53,15 @@ class RunOfSubject:
         await self.subject.until(self._over)
 
     def _over(self, view: View) -> bool:
-        """Its task is deleted: until then the shim may still be copying what it wrote."""
+        """Its task is deleted: until then the shim may still be copying what it wrote.
+
+        A task that could not be deleted is not waited for: nobody knows when it goes.
+        """
         snapshot = view.snapshot
         alive = isinstance(snapshot.state, Starting | Running | Frozen | Stopping)
-        task = any(r.kind is Kind.TASK and r.run == self.run for r in snapshot.resources)
+        left = {leftover.resource for leftover in snapshot.leftovers}
+        tasks = (r for r in snapshot.resources if r.kind is Kind.TASK and r not in left)
+        task = any(resource.run == self.run for resource in tasks)
         return view.gone or (snapshot.run != self.run) or not (alive or task)
 
     @property

@@ -13,6 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
 
 from moored import errors
+from moored.requests import AnsweredBefore
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -43,6 +44,11 @@ OUTBOUND: Final[dict[type[errors.MooredError], StatusCode]] = {
     errors.ContainerStopping: StatusCode.FAILED_PRECONDITION,
     errors.ContainerStranded: StatusCode.FAILED_PRECONDITION,
     errors.ContainerRunning: StatusCode.FAILED_PRECONDITION,
+    errors.ContainerNotRunning: StatusCode.FAILED_PRECONDITION,
+    errors.EtagMismatch: StatusCode.ABORTED,
+    errors.RequestIdReused: StatusCode.ALREADY_EXISTS,
+    errors.RevisionGone: StatusCode.OUT_OF_RANGE,
+    errors.WatcherTooSlow: StatusCode.RESOURCE_EXHAUSTED,
     errors.ImageInUse: StatusCode.FAILED_PRECONDITION,
     errors.CommandNotFound: StatusCode.FAILED_PRECONDITION,
     errors.CommandNotExecutable: StatusCode.FAILED_PRECONDITION,
@@ -60,9 +66,14 @@ OUTBOUND: Final[dict[type[errors.MooredError], StatusCode]] = {
     errors.LedgerFailed: StatusCode.INTERNAL,
 }
 
+_CODES: Final[dict[int, StatusCode]] = {code.value[0]: code for code in StatusCode}
+
 
 def phrase(error: Exception) -> tuple[StatusCode, status_pb2.Status]:
     """Return the code and the whole status that ``error`` is answered with."""
+    if isinstance(error, AnsweredBefore):
+        before = status_pb2.Status.FromString(error.answer)
+        return _CODES[before.code], before
     kind = _kind(error)
     if kind is None or not isinstance(error, errors.MooredError):
         message = "cannot answer: a defect of moored, whose log has the details"
@@ -75,6 +86,10 @@ def phrase(error: Exception) -> tuple[StatusCode, status_pb2.Status]:
 
 def reason(error: Exception) -> str:
     """Return what callers know ``error`` by."""
+    if isinstance(error, AnsweredBefore):
+        known = error_details_pb2.ErrorInfo()
+        status_pb2.Status.FromString(error.answer).details[0].Unpack(known)
+        return str(known.reason)
     kind = _kind(error)
     return errors.reason(kind) if kind else BUG
 

@@ -16,6 +16,8 @@ from moorage.v1 import container_pb2 as wire
 from moored.model import state as states
 from moored.model.exits import Origin
 from moored.model.intent import Action, Asker
+from moored.model.restart import RestartCondition, RestartPolicy
+from moored.model.spec import Resources
 from moored.model.timeline import StepOutcome
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ STATES: Final[dict[type[states.State], wire.ContainerState]] = {
     states.Frozen: wire.CONTAINER_STATE_PAUSED,
     states.Stopping: wire.CONTAINER_STATE_STOPPING,
     states.Exited: wire.CONTAINER_STATE_EXITED,
+    states.Restarting: wire.CONTAINER_STATE_RESTARTING,
     states.Removing: wire.CONTAINER_STATE_REMOVING,
     states.Stranded: wire.CONTAINER_STATE_STRANDED,
 }
@@ -46,6 +49,7 @@ ORIGINS: Final = {
     Origin.RUNTIME: wire.EXIT_ORIGIN_RUNTIME,
     Origin.HOST_REBOOT: wire.EXIT_ORIGIN_HOST_REBOOT,
     Origin.UNKNOWN: wire.EXIT_ORIGIN_UNKNOWN,
+    Origin.OOM: wire.EXIT_ORIGIN_OOM,
 }
 ACTIONS: Final = {
     Action.STOP: wire.INTENT_ACTION_STOP,
@@ -55,11 +59,18 @@ ACTIONS: Final = {
 ASKERS: Final = {
     Asker.CALLER: wire.INTENT_ORIGIN_CALLER,
     Asker.AUTO_REMOVE: wire.INTENT_ORIGIN_AUTO_REMOVE,
+    Asker.RESTART_POLICY: wire.INTENT_ORIGIN_RESTART_POLICY,
 }
 OUTCOMES: Final = {
     StepOutcome.DONE: wire.STEP_OUTCOME_DONE,
     StepOutcome.FAILED: wire.STEP_OUTCOME_FAILED,
     StepOutcome.CANCELLED: wire.STEP_OUTCOME_CANCELLED,
+}
+CONDITIONS: Final = {
+    RestartCondition.NEVER: wire.RESTART_CONDITION_NEVER,
+    RestartCondition.ON_FAILURE: wire.RESTART_CONDITION_ON_FAILURE,
+    RestartCondition.ALWAYS: wire.RESTART_CONDITION_ALWAYS,
+    RestartCondition.UNLESS_STOPPED: wire.RESTART_CONDITION_UNLESS_STOPPED,
 }
 _CONTAINER_FIELD: Final = b"\x0a"
 """Tag of field 1 with a length: `container`, and `containers`, in every answer that has them."""
@@ -103,8 +114,8 @@ def _status(snapshot: Snapshot, stage: Stage | None) -> wire.ContainerStatus:
         state=STATES[type(state)],
         run=snapshot.run,
         pid=pid,
-        exit=_exit(exit) if exit else None,
-        error=_failure(snapshot.failure) if snapshot.failure else None,
+        exit=ended(exit) if exit else None,
+        error=failed(snapshot.failure) if snapshot.failure else None,
         start_time=time(snapshot.started) if snapshot.started else None,
         finish_time=time(exit.at) if exit else None,
         stage=_stage(stage) if stage else None,
@@ -113,6 +124,8 @@ def _status(snapshot: Snapshot, stage: Stage | None) -> wire.ContainerStatus:
         leftovers=[_leftover(leftover) for leftover in snapshot.leftovers],
         last_start=_timeline(snapshot.last_start) if snapshot.last_start else None,
         image_digest=snapshot.image.digest,
+        restart_count=snapshot.restarts,
+        restart=_restart(state) if isinstance(state, states.Restarting) else None,
     )
 
 
@@ -132,16 +145,34 @@ def spec(spec: Spec) -> wire.ContainerSpec:
         auto_remove=spec.auto_remove,
         runtime=spec.runtime,
         network=spec.network,
+        resources=_resources(spec.resources) if spec.resources != Resources() else None,
+        restart_policy=_policy(spec.restart_policy)
+        if spec.restart_policy != RestartPolicy()
+        else None,
     )
 
 
-def _exit(exit: Exit) -> wire.Exit:
+def _resources(resources: Resources) -> wire.Resources:
+    return wire.Resources(memory_limit=resources.memory_limit)
+
+
+def _policy(policy: RestartPolicy) -> wire.RestartPolicy:
+    return wire.RestartPolicy(
+        condition=CONDITIONS[policy.condition], max_retries=policy.max_retries
+    )
+
+
+def _restart(state: states.Restarting) -> wire.PendingRestart:
+    return wire.PendingRestart(due_time=time(state.due), attempt=state.attempt)
+
+
+def ended(exit: Exit) -> wire.Exit:
     return wire.Exit(
         code=exit.code, origin=ORIGINS[exit.origin], signal=exit.signal, time=time(exit.at)
     )
 
 
-def _failure(failure: StartFailure) -> wire.ContainerError:
+def failed(failure: StartFailure) -> wire.ContainerError:
     return wire.ContainerError(
         reason=failure.reason,
         message=failure.message,

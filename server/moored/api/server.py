@@ -16,12 +16,16 @@ from loguru import logger
 
 from moorage.v1 import container_service_pb2, image_service_pb2
 from moored import errors
+from moored.api.changes import ChangesDesk
 from moored.api.container_service import ContainerServicer
 from moored.api.image_service import ImageServicer
+from moored.api.listing import ListingDesk
 from moored.api.logs import LogsDesk
 from moored.api.pictures import Pictures
 from moored.api.server_info import ServerInfo
 from moored.api.serving import Desk, Draining
+from moored.api.starting import StartingDesk
+from moored.api.watch import WatchDesk
 from moored.oci.host import Host
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
     from moored.api.server_info import RuntimeFound
     from moored.containerd.locate import Located
+    from moored.feed import Feed
     from moored.house import House, Site
     from moored.keepers.pulse import Pulse
     from moored.registry import Registry
@@ -50,6 +55,7 @@ class Server:
     _server: grpc.aio.Server
     _health: health.HealthServicer
     _draining: Draining
+    _feed: Feed
 
     @classmethod
     def build(
@@ -80,7 +86,7 @@ class Server:
         )
         servicers = {"ContainerService": _containers(house, info), "ImageService": images}
         draining = Draining()
-        desk = Desk(site.tracer, draining)
+        desk = Desk(site.tracer, draining, house.requests)
         server = grpc.aio.server(
             options=(
                 ("grpc.so_reuseport", 0),
@@ -96,7 +102,7 @@ class Server:
         add_HealthServicer_to_server(checks, server)
         names = [service.full_name for service in SERVICES]
         reflection.enable_server_reflection([*names, HEALTH, reflection.SERVICE_NAME], server)
-        built = cls(server, checks, draining)
+        built = cls(server, checks, draining, house.feed)
         pulse.changed = built.tell_runtime
         return built
 
@@ -123,6 +129,7 @@ class Server:
         await self._tell(_NOT_SERVING)
 
     async def stop(self) -> None:
+        self._feed.close()
         await self._server.stop(_LAST_CALLS)
 
     async def tell_runtime(self, *, reachable: bool) -> None:
@@ -134,16 +141,35 @@ class Server:
 
 
 def _containers(house: House, info: ServerInfo) -> ContainerServicer:
+    pictures = Pictures()
     return ContainerServicer(
         registry=house.registry,
-        pictures=Pictures(),
-        creator=house.creator,
-        starter=house.starter,
-        stopper=house.stopper,
+        pictures=pictures,
+        starting=StartingDesk(
+            registry=house.registry,
+            creator=house.creator,
+            starter=house.starter,
+            planner=house.planner,
+        ),
+        changes=_changes(house),
+        listing=ListingDesk(house.registry, pictures),
         waiter=house.waiter,
-        cleaner=house.cleaner,
         logs=LogsDesk(registry=house.registry, output=house.adapters.output, hub=house.hub),
+        watch=WatchDesk(registry=house.registry, feed=house.feed, pictures=pictures),
         server_info=info,
+    )
+
+
+def _changes(house: House) -> ChangesDesk:
+    return ChangesDesk(
+        stopper=house.stopper,
+        restarter=house.restarter,
+        killer=house.killer,
+        pauser=house.pauser,
+        renamer=house.renamer,
+        updater=house.updater,
+        cleaner=house.cleaner,
+        pruner=house.pruner,
     )
 
 

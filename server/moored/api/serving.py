@@ -7,6 +7,7 @@ instrumentation, which calls an aborted, a cancelled and a late call a success.
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
@@ -22,13 +23,16 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, format_trace_id
 from moored import errors
 from moored.api import phrasebook
 from moored.api.asked import refuse_unknown
+from moored.api.once import FIELD, Mark, Once, named, serialise
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
     from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
     from google.protobuf.message import Message
     from opentelemetry.trace import Span, Tracer
+
+    from moored.requests import Requests
 
 _SERVER_FAULTS: Final = frozenset(
     {
@@ -44,8 +48,11 @@ _SERVER_FAULTS: Final = frozenset(
 _QUIET: Final = frozenset({"Inspect", "List", "GetServerInfo"})
 """Methods whose success is logged for debugging only: they are asked all the time."""
 
-_CHANGING: Final = frozenset({"Create", "Start", "Stop", "Cleanup", "Import", "Remove"})
-"""Methods that are refused while the server drains: reading goes on to the end."""
+_CHANGING: Final = frozenset({"Import", "Remove"})
+"""Methods that are refused while the server drains, beside all that take a request_id: reading
+goes on to the end."""
+_MARKED: Final = frozenset({"Create", "Start"})
+"""Methods that put a named request on record with the container that they make or start."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -63,6 +70,7 @@ class Desk:
 
     tracer: Tracer
     draining: Draining
+    requests: Requests
 
     def handlers(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
         """Return handlers that answer each method of ``service`` by the servicer's of its name."""
@@ -95,11 +103,6 @@ class Desk:
         return handler
 
 
-def serialise(answer: Message | bytes) -> bytes:
-    """Return an answer's bytes; some were serialised before."""
-    return answer if isinstance(answer, bytes) else answer.SerializeToString()
-
-
 @dataclass(frozen=True)
 class _Call:
     desk: Desk
@@ -111,25 +114,46 @@ class _Call:
         async def serve(request: Any, context: Context) -> Any:
             async with _Answering(self, context) as answering:
                 self._admit()
-                asked = self._each(request) if streamed else self._read(request)
+                if streamed:
+                    return await answer(self._each(request), context)
+                asked = self._read(request)
                 answering.container = getattr(asked, "container", "")
-                return await answer(asked, context)
+                return await self._answer(answer, asked, context)
 
         return serve
 
-    def stream(self, answer: Callable[..., AsyncIterator[Any]]) -> Any:
-        async def serve(request: Any, context: Context) -> AsyncIterator[Any]:
+    async def _answer(
+        self, answer: Callable[..., Awaitable[Any]], asked: Message, context: Context
+    ) -> Any:
+        """Answer a request; one that names itself at most once."""
+        request = named(self.method, asked)
+        if request is None:
+            return await answer(asked, context)
+
+        async def marked(mark: Mark) -> Any:
+            if self.method in _MARKED:
+                return await answer(asked, context, mark)
+            return await answer(asked, context)
+
+        return await self.desk.requests.once(request, Once(marked, request))
+
+    def stream(self, answer: Callable[..., AsyncGenerator[Any, None]]) -> Any:
+        async def serve(request: Any, context: Context) -> None:
             async with _Answering(self, context) as answering:
                 self._admit()
                 asked = self._read(request)
                 answering.container = getattr(asked, "container", "")
-                async for part in answer(asked, context):
-                    yield part
+                # Written here and not yielded: a call that is cut short while it writes would
+                # leave a generator to the garbage collector, and its span with it.
+                async with aclosing(answer(asked, context)) as parts:
+                    async for part in parts:
+                        await context.write(part)
 
         return serve
 
     def _admit(self) -> None:
-        if self.desk.draining.on and self.method in _CHANGING:
+        changing = self.method in _CHANGING or FIELD in self.kind.DESCRIPTOR.fields_by_name
+        if self.desk.draining.on and changing:
             raise errors.ShuttingDown("cannot begin anything: the server is shutting down")
 
     def _read(self, request: bytes) -> Message:

@@ -7,6 +7,7 @@ says. Get and Wait are what is true; an answer that only says that the shim has 
 from __future__ import annotations
 
 import asyncio
+from signal import SIGKILL
 from typing import TYPE_CHECKING, Final
 
 from moored import errors
@@ -46,6 +47,8 @@ class Tasks:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._rpc = tasks_pb2_grpc.TasksStub(connection.channel)
+        self._killed: set[RunId] = set()
+        """Runs that were sent SIGKILL from here, until they are deleted."""
 
     async def create(
         self,
@@ -98,14 +101,41 @@ class Tasks:
     async def kill(self, run: RunId, signal: int) -> bool:
         """Send ``signal``, and return whether there was a process to send it to."""
         request = tasks_pb2.KillRequest(container_id=run, signal=signal)
+        first = signal == SIGKILL and run not in self._killed
+        if first:  # before it is sent: what follows may be seen before the answer
+            self._killed.add(run)
         try:
             await self._connection.unary(
                 self._rpc.Kill, request, f"send signal {signal} to task {run!r}", run=run
             )
         except errors.RuntimeRefused as refused:
             if isinstance(refused, Absent) or refusals.says_already_finished(refused):
+                if first:  # whatever ended it, that was not it
+                    self._killed.discard(run)
                 return False
             raise
+        return True
+
+    def killed(self, run: RunId) -> bool:
+        """Whether SIGKILL was sent from here, or may have been."""
+        return run in self._killed
+
+    async def pause(self, run: RunId) -> bool:
+        """Freeze every process of the task, and return whether there was one."""
+        request = tasks_pb2.PauseTaskRequest(container_id=run)
+        try:
+            await self._connection.unary(self._rpc.Pause, request, f"pause task {run!r}", run=run)
+        except Absent:
+            return False
+        return True
+
+    async def resume(self, run: RunId) -> bool:
+        """Thaw the task, and return whether there was one."""
+        request = tasks_pb2.ResumeTaskRequest(container_id=run)
+        try:
+            await self._connection.unary(self._rpc.Resume, request, f"resume task {run!r}", run=run)
+        except Absent:
+            return False
         return True
 
     async def delete(self, run: RunId) -> ProcessExit | None:
@@ -135,7 +165,9 @@ class Tasks:
                 self._rpc.Delete, request, to, within=_DELETE_LIMIT, run=run
             )
         except Absent:
+            self._killed.discard(run)
             return None
+        self._killed.discard(run)
         return _exit(reply.exit_status, reply.exited_at)
 
     async def _undeletable(

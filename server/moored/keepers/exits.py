@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from signal import SIGKILL
 from typing import TYPE_CHECKING, Final, Protocol
 
 from loguru import logger
 
 from moored import errors
 from moored.model.events import TaskExited
-from moored.model.exits import Exit, Origin, of_process, unseen
+from moored.model.exits import Exit, Origin, of_process, out_of_memory, unseen
+from moored.model.follow_up import with_follow_up
 from moored.model.identity import run_id
 from moored.model.intent import Action, Asker, Intent
 from moored.model.state import Frozen, Running, Stopping
@@ -24,6 +26,8 @@ from moored.verbs.remove import remove
 if TYPE_CHECKING:
     from moored.containerd.values import ProcessExit, Task
     from moored.keepers.aliveness import Aliveness
+    from moored.keepers.memory import Memory
+    from moored.keepers.restarts import Timers
     from moored.model.identity import ContainerId, RunId
     from moored.registry import Claim, Registry
     from moored.saga import Clock
@@ -37,6 +41,7 @@ _LONGEST_PAUSE: Final = 2.0
 class Tasks(Protocol):
     async def wait(self, run: RunId) -> ProcessExit | None: ...
     async def get(self, run: RunId) -> Task | None: ...
+    def killed(self, run: RunId) -> bool: ...
 
 
 class OutputIndex(Protocol):
@@ -52,6 +57,8 @@ class Exits:
     tasks: Tasks
     releaser: Releaser
     aliveness: Aliveness
+    memory: Memory
+    timers: Timers
     clock: Clock
     output: OutputIndex
     _waits: dict[RunId, asyncio.Task[None]] = field(default_factory=dict)
@@ -86,6 +93,14 @@ class Exits:
             logger.opt(exception=error).error("cannot follow run {}: {}", name, error)
 
     async def _follow(self, container: ContainerId, run: int) -> None:
+        looking = asyncio.create_task(self.memory.first_look(container, run))
+        try:
+            await self._until_settled(container, run)
+        finally:
+            looking.cancel()
+            await asyncio.wait([looking])
+
+    async def _until_settled(self, container: ContainerId, run: int) -> None:
         pause = _FIRST_PAUSE
         while (exit := await self._exit(container, run)) is None:
             await asyncio.sleep(pause)
@@ -143,7 +158,7 @@ class Exits:
         """
         alive = isinstance(claim.snapshot.state, Running | Frozen | Stopping)
         if claim.snapshot.run == run and alive:
-            await claim.apply(TaskExited(run, exit))
+            exit = await self._put_on_record(claim, exit)
             logger.bind(container=claim.snapshot.id, run=run).info(
                 "exited with {} ({})", exit.code, exit.origin
             )
@@ -151,12 +166,36 @@ class Exits:
             if not claim.preempted:  # a cleanup waits for this, and releases it itself
                 await self.release(claim)
 
+    async def _put_on_record(self, claim: Claim, seen: Exit) -> Exit:
+        """Commit the exit, with what the kernel had to do with it and what shall follow it."""
+        before = claim.snapshot
+        news = await self.memory.news(before)
+        kills = news[-1].kills if news else before.oom_kills
+        exit = out_of_memory(seen) if kills and self._killed_by_others(claim, seen) else seen
+        end = TaskExited(before.run, exit)
+        told = (end,) if claim.restarting else with_follow_up(before, end, self.clock.now())
+        await claim.apply(*news, *told)
+        return exit
+
+    def _killed_by_others(self, claim: Claim, exit: Exit) -> bool:
+        """Whether a SIGKILL ended the run that was not ours.
+
+        What a moored before this one may have sent to a run that was to be stopped counts as ours.
+        """
+        if exit.signal != SIGKILL or self.tasks.killed(claim.run_id):
+            return False
+        return claim.run_id in self._waits or claim.snapshot.intent.action is Action.RUN
+
     async def release(self, claim: Claim) -> None:
-        """Let go of what an ended run still holds; with auto_remove, of the container."""
-        if claim.snapshot.spec.auto_remove:
+        """Let go of what an ended run still holds; with auto_remove, of the container.
+
+        The wait for the run that its policy asks for begins after that.
+        """
+        if claim.snapshot.spec.auto_remove and not claim.restarting:
             intent = Intent(Action.REMOVE, Asker.AUTO_REMOVE)
             await remove(claim, intent, releaser=self.releaser, clock=self.clock)
             return
         rows = await self.releaser.release_all(r for r in claim.snapshot.resources if not r.kept)
         if rows:
             await claim.apply(self.releaser.event(rows))
+        self.timers.arm(claim.snapshot)

@@ -16,7 +16,17 @@ from moored import errors
 from moored.containerd.values import Phase
 from moored.model.events import Paused, Resumed, Started
 from moored.model.exits import Origin, of_process, unseen
-from moored.model.state import Created, Exited, Frozen, Removing, Running, Starting, Stopping
+from moored.model.restart import NO_RESTARTS
+from moored.model.state import (
+    Created,
+    Exited,
+    Frozen,
+    Removing,
+    Restarting,
+    Running,
+    Starting,
+    Stopping,
+)
 from moored.verbs.interrupted import undo_interrupted
 from moored.verbs.remove import remove
 
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
     from moored.containerd.values import Task
     from moored.keepers.aliveness import Aliveness
     from moored.keepers.exits import Exits
+    from moored.keepers.restarts import Restarts
     from moored.model.identity import ContainerId
     from moored.model.state import Snapshot
     from moored.registry import Claim, Registry
@@ -48,6 +59,7 @@ class Recovery:
     tasks: Tasks
     releaser: Releaser
     exits: Exits
+    restarts: Restarts
     aliveness: Aliveness
     clock: Clock
     process_ticks: Callable[[int], int]
@@ -77,6 +89,7 @@ class Recovery:
             async with self.registry.claim(container) as claim:
                 task = tasks.get(claim.run_id)
                 await self._mend(claim, task)
+                await self.restarts.resume(claim)
         except errors.ContainerNotFound:
             return True
         except errors.MooredError as error:
@@ -97,7 +110,7 @@ class Recovery:
             case Removing(), _:
                 intent = claim.snapshot.intent
                 await remove(claim, intent, releaser=self.releaser, clock=self.clock)
-            case Exited(), _:
+            case Exited() | Restarting(), _:
                 await self.exits.release(claim)
             case _:  # created, or stranded: the sweep has it
                 return
@@ -149,6 +162,7 @@ def _at_rest(snapshot: Snapshot) -> bool:
         case Created():
             return True
         case Exited():
-            return all(resource.kept for resource in snapshot.resources)
+            may_restart = snapshot.spec.restart_policy != NO_RESTARTS
+            return not may_restart and all(resource.kept for resource in snapshot.resources)
         case _:
             return False

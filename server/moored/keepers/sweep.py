@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final
 from loguru import logger
 
 from moored import errors
-from moored.model.state import Exited, Removing, Starting, Stranded
+from moored.model.state import Exited, Removing, Restarting, Starting, Stranded
 from moored.verbs.interrupted import undo_interrupted
 from moored.verbs.remove import remove
 
 if TYPE_CHECKING:
     from moored.keepers.exits import Exits
+    from moored.keepers.restarts import Restarts
     from moored.model.state import Snapshot
     from moored.registry import Claim, Registry
     from moored.saga import Clock
@@ -34,6 +35,7 @@ class Sweep:
     registry: Registry
     releaser: Releaser
     exits: Exits
+    restarts: Restarts
     clock: Clock
 
     async def run(self) -> None:
@@ -70,22 +72,24 @@ class Sweep:
         match snapshot.state:
             case Starting():
                 await undo_interrupted(claim, releaser=self.releaser, clock=self.clock)
+                await self.restarts.consider(claim)
             case Removing():
                 await remove(claim, snapshot.intent, releaser=self.releaser, clock=self.clock)
-            case Exited():
+            case Exited() | Restarting():
                 await self.exits.release(claim)
             case _:
                 rows = await self.releaser.release_all(
                     leftover.resource for leftover in snapshot.leftovers
                 )
                 await claim.apply(self.releaser.event(rows))
+                await self.restarts.consider(claim)
 
 
 def _needs_sweeping(snapshot: Snapshot) -> bool:
     match snapshot.state:
         case Starting() | Removing() | Stranded():
             return True
-        case Exited():
+        case Exited() | Restarting():
             return any(not resource.kept for resource in snapshot.resources)
         case _:
             return bool(snapshot.leftovers)

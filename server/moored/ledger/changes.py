@@ -9,16 +9,25 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from moored.model.identity import ContainerId
+    from moored.model.requests import Request, Settled
     from moored.model.state import Snapshot
+    from moored.model.tidings import Tiding
 
 
 @dataclass(frozen=True)
 class Happening:
-    """One row of the event log."""
+    """One row of the event log: what is told of it, and all that is known of it as JSON."""
 
-    revision: int
-    kind: str
+    tiding: Tiding
     facts: str
+
+    @property
+    def revision(self) -> int:
+        return self.tiding.revision
+
+    @property
+    def kind(self) -> str:
+        return self.tiding.kind
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,8 @@ class Put:
     after: Snapshot
     happenings: tuple[Happening, ...]
     at: datetime
+    request: Request | None = None
+    """What asked for it, to be known together with it."""
 
 
 @dataclass(frozen=True)
@@ -38,4 +49,24 @@ class Drop:
     at: datetime
 
 
-Change: TypeAlias = Put | Drop
+@dataclass(frozen=True)
+class Settle:
+    """A request ended for good."""
+
+    request: Request
+    settled: Settled
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Forget:
+    """A request failed in a way that a retry may help.
+
+    ``keep_container``: the retry goes on with the container that it made.
+    """
+
+    request: Request
+    keep_container: bool
+
+
+Change: TypeAlias = Put | Drop | Settle | Forget

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,25 +18,11 @@ from moored.model.identity import ContainerId
 from moored.model.intent import Intent
 from moored.model.resources import Leftover, Resource
 from moored.model.spec import Image, Spec
-from moored.model.state import (
-    Created,
-    Exited,
-    Frozen,
-    Removing,
-    Running,
-    Snapshot,
-    Starting,
-    State,
-    Stopping,
-    Stranded,
-)
+from moored.model.state import Snapshot, State
 from moored.model.timeline import Timeline
 
 VERSION: Final = 1
-_STATES: Final = {
-    kind.__name__: kind
-    for kind in (Created, Starting, Running, Frozen, Stopping, Exited, Stranded, Removing)
-}
+_STATES: Final = {kind.__name__: kind for kind in get_args(State)}
 _STATE: Final[dict[str, TypeAdapter[State]]] = {
     name: TypeAdapter(kind) for name, kind in _STATES.items()
 }
@@ -61,6 +47,9 @@ class Record:
     last_start: Timeline | None
     state: str
     facts: Any
+    attempts: int = 0
+    restarts: int = 0
+    oom_kills: int = 0
 
 
 _RECORD: Final = TypeAdapter(Record)
@@ -84,6 +73,9 @@ def write(snapshot: Snapshot) -> bytes:
             generation=snapshot.generation,
             intent=snapshot.intent,
             run=snapshot.run,
+            attempts=snapshot.attempts,
+            restarts=snapshot.restarts,
+            oom_kills=snapshot.oom_kills,
             failure=snapshot.failure,
             started=snapshot.started,
             leftovers=snapshot.leftovers,
@@ -112,6 +104,9 @@ def read(record: bytes, *, revision: int, resources: tuple[Resource, ...]) -> Sn
         intent=stored.intent,
         state=state,
         run=stored.run,
+        attempts=stored.attempts,
+        restarts=stored.restarts,
+        oom_kills=stored.oom_kills,
         failure=stored.failure,
         started=stored.started,
         resources=resources,

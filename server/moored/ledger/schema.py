@@ -45,7 +45,24 @@ _FIRST: Final = (
     """,
 )
 
-MIGRATIONS: Final = (_FIRST,)
+_REQUESTS: Final = (
+    """
+    CREATE TABLE requests (
+        id TEXT PRIMARY KEY,
+        fingerprint BLOB NOT NULL,
+        expires REAL NOT NULL,
+        container TEXT NOT NULL,
+        run INTEGER NOT NULL,
+        ok INTEGER,
+        answer BLOB
+    )
+    """,
+    "CREATE INDEX requests_by_expiry ON requests (expires)",
+)
+
+_TOLD: Final = ("ALTER TABLE events ADD COLUMN told TEXT",)
+
+MIGRATIONS: Final = (_FIRST, _REQUESTS, _TOLD)
 
 
 def migrate(database: sqlite3.Connection) -> None:

@@ -14,13 +14,17 @@ from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 from moored import errors
-from moored.ledger import records, schema
+from moored.ledger import records, requests, schema, tidings, writing
 from moored.ledger.changes import Change, Drop, Put
 from moored.model.resources import Hold, Kind, Resource
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
+    from moored.ledger.tidings import Past
+    from moored.model.requests import Known
     from moored.model.state import Snapshot
 
 _MOST_IN_ONE_COMMIT: Final = 128
@@ -66,6 +70,20 @@ class Ledger:
         self._queue.put((change, done))
         await done
 
+    async def request(self, request_id: str, at: datetime) -> Known | None:
+        """Return what is remembered of a request at ``at``. Raises LedgerFailed."""
+        try:
+            return await asyncio.to_thread(requests.find, self._path, request_id, at)
+        except sqlite3.Error as error:
+            raise errors.LedgerFailed(f"cannot read the ledger: {error}") from error
+
+    async def tidings(self, after: int, limit: int) -> Past:
+        """Return up to ``limit`` of what happened after a revision. Raises LedgerFailed."""
+        try:
+            return await asyncio.to_thread(tidings.find, self._path, after, limit)
+        except (sqlite3.Error, ValueError) as error:
+            raise errors.LedgerFailed(f"cannot read the ledger: {error}") from error
+
     async def close(self) -> None:
         """End the writer after what was handed to it, and leave one tidy file."""
         self._queue.put(None)
@@ -88,7 +106,7 @@ class Ledger:
         try:
             self._database.execute("BEGIN IMMEDIATE")
             outcomes = [self._one(change) for change, _ in work]
-            self._trim(work[-1][0])
+            self._trim([change for change, _ in work])
             self._database.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # a dead writer would hang every verb
             if self._database.in_transaction:
@@ -101,10 +119,7 @@ class Ledger:
         """Write one change; when it fails, undo it alone and say why."""
         self._database.execute("SAVEPOINT change")
         try:
-            if isinstance(change, Put):
-                _put(self._database, change)
-            else:
-                _drop(self._database, change)
+            writing.apply(self._database, change)
         except Exception as error:
             if not self._database.in_transaction:  # the disk is full, or worse: all is undone
                 raise
@@ -114,8 +129,9 @@ class Ledger:
         self._database.execute("RELEASE change")
         return None
 
-    def _trim(self, last: Change) -> None:
-        revision = last.happenings[-1].revision
+    def _trim(self, changes: Sequence[Change]) -> None:
+        happenings = [c.happenings[-1] for c in changes if isinstance(c, Put | Drop)]
+        revision = happenings[-1].revision if happenings else 0
         if revision - self._trimmed_at >= _TRIM_EVERY:
             self._trimmed_at = revision
             self._database.execute(
@@ -186,51 +202,6 @@ def _load(path: Path) -> tuple[list[Snapshot], int]:
         return snapshots, last
     finally:
         database.close()
-
-
-def _put(database: sqlite3.Connection, change: Put) -> None:
-    after = change.after
-    database.execute(
-        "INSERT INTO containers VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-        " name = excluded.name, state = excluded.state, run = excluded.run,"
-        " revision = excluded.revision, record = excluded.record",
-        (
-            after.id,
-            after.spec.name,
-            type(after.state).__name__,
-            after.run,
-            after.revision,
-            after.created.isoformat(),
-            records.write(after),
-        ),
-    )
-    old = set(change.before.resources) if change.before else set()
-    new = set(after.resources)
-    database.executemany(
-        "DELETE FROM resources WHERE container = ? AND kind = ? AND key = ?",
-        [(after.id, resource.kind, resource.key) for resource in old - new],
-    )
-    database.executemany(
-        "INSERT INTO resources VALUES (?, ?, ?, ?, ?, ?)",
-        [(after.id, r.kind, r.key, r.run, int(r.kept), r.hold) for r in new - old],
-    )
-    _log(database, after.id, change)
-
-
-def _drop(database: sqlite3.Connection, change: Drop) -> None:
-    database.execute("DELETE FROM resources WHERE container = ?", (change.container,))
-    database.execute("DELETE FROM containers WHERE id = ?", (change.container,))
-    _log(database, change.container, change)
-
-
-def _log(database: sqlite3.Connection, container: str, change: Change) -> None:
-    database.executemany(
-        "INSERT INTO events VALUES (?, ?, ?, ?, ?)",
-        [
-            (event.revision, container, event.kind, change.at.isoformat(), event.facts)
-            for event in change.happenings
-        ],
-    )
 
 
 def _refusal(path: Path, error: Exception) -> errors.SetupRefused:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from moored.model.exits import Exit
 from moored.model.intent import Intent
 from moored.model.resources import Leftover, Resource
+from moored.model.spec import Spec
 from moored.model.timeline import Timeline
 
 
@@ -56,6 +57,43 @@ class StartUndone:
 class StopRequested:
     intent: Intent
     at: datetime
+    waited_for: bool = True
+    """Whether somebody sees to it that the process ends. False: only the intent changes."""
+
+
+@dataclass(frozen=True)
+class RestartScheduled:
+    """The restart policy asks for another run."""
+
+    due: datetime
+    attempt: int
+
+
+@dataclass(frozen=True)
+class RestartCancelled:
+    """The run that the policy asked for is not wanted any more."""
+
+
+@dataclass(frozen=True)
+class OutOfMemory:
+    """The kernel killed something of a run for want of memory: not always its first process."""
+
+    run: int
+    at: datetime
+    kills: int = 0
+    """How often it had done so in this run by then."""
+
+
+@dataclass(frozen=True)
+class SpecUpdated:
+    """``spec`` differs from the one before in fields that can change."""
+
+    spec: Spec
+
+
+@dataclass(frozen=True)
+class Renamed:
+    name: str
 
 
 @dataclass(frozen=True)
@@ -98,4 +136,9 @@ Event: TypeAlias = (
     | TaskExited
     | RemoveRequested
     | ResourcesReleased
+    | RestartScheduled
+    | RestartCancelled
+    | OutOfMemory
+    | SpecUpdated
+    | Renamed
 )

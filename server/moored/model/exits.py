@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -18,6 +18,8 @@ class Origin(StrEnum):
     PROCESS = "process"
     SIGNAL = "signal"
     START_FAILURE = "start failure"
+    OOM = "oom"
+    """The kernel killed it for want of memory."""
     RUNTIME = "runtime"
     """The runtime's own clean-up of a dead shim: what the process did is not known."""
     HOST_REBOOT = "host reboot"
@@ -42,6 +44,11 @@ def of_process(status: int, at: datetime) -> Exit:
     if 0 < signal <= _LAST_SIGNAL:
         return Exit(status, Origin.SIGNAL, at, signal)
     return Exit(status, Origin.PROCESS, at)
+
+
+def out_of_memory(exit: Exit) -> Exit:
+    """Return ``exit``, by SIGKILL, as the kernel's doing: it killed for want of memory."""
+    return replace(exit, origin=Origin.OOM, signal=0)
 
 
 def unseen(origin: Origin, at: datetime) -> Exit:

@@ -15,6 +15,7 @@ class Action(StrEnum):
 class Asker(StrEnum):
     CALLER = "caller"
     AUTO_REMOVE = "auto remove"
+    RESTART_POLICY = "restart policy"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Final
 
 from moored.errors import Violation
 from moored.model.identity import is_id, is_name
+from moored.model.restart import RestartCondition
 from moored.model.spec import Spec
 
 NETWORKS: Final = ("none", "host")
@@ -21,6 +22,9 @@ LARGEST_TEXT: Final = 128 * 1024
 LARGEST_ARGUMENTS: Final = 1024 * 1024
 """Bytes of all arguments and the environment together: half of what execve takes by default."""
 LONGEST_STOP: Final = timedelta(days=1)
+SMALLEST_MEMORY: Final = 6 * 2**20
+"""Bytes: less, and the runtime itself does not get a container started."""
+LARGEST_MEMORY: Final = 2**53
 MOST_LABELS: Final = 256
 LARGEST_LABEL: Final = 4096
 """Bytes of a label's key and value together, as containerd limits them."""
@@ -43,18 +47,25 @@ def violations(spec: Spec) -> list[Violation]:
         *_labels(spec.labels),
         *_stop(spec),
         *_network(spec),
+        *_resources(spec),
+        *_restarts(spec),
     ]
 
 
 def _identity(spec: Spec) -> Iterator[Violation]:
     if not spec.image:
         yield Violation("image", "is required")
-    if spec.name and is_id(spec.name):
-        yield Violation("name", "looks like an id")
-    elif spec.name and not is_name(spec.name):
-        yield Violation(
-            "name", 'must be a letter or digit, then up to 127 letters, digits, "_", "." or "-"'
-        )
+    if spec.name and (why := name_fault(spec.name)):
+        yield Violation("name", why)
+
+
+def name_fault(name: str) -> str:
+    """Return why ``name`` cannot be a container's, or an empty text."""
+    if is_id(name):
+        return "looks like an id"
+    if not is_name(name):
+        return 'must be a letter or digit, then up to 127 letters, digits, "_", "." or "-"'
+    return ""
 
 
 def _texts(field: str, texts: tuple[str, ...]) -> Iterator[Violation]:
@@ -121,6 +132,23 @@ def _labels(labels: dict[str, str]) -> Iterator[Violation]:
 def _stop(spec: Spec) -> Iterator[Violation]:
     if spec.stop_timeout is not None and not timedelta() <= spec.stop_timeout <= LONGEST_STOP:
         yield Violation("stop_timeout", "must be between 0 and 24 h")
+
+
+def _resources(spec: Spec) -> Iterator[Violation]:
+    limit = spec.resources.memory_limit
+    if limit and not SMALLEST_MEMORY <= limit <= LARGEST_MEMORY:
+        yield Violation(
+            "resources.memory_limit",
+            f"must be 0, or between {SMALLEST_MEMORY} and {LARGEST_MEMORY} bytes",
+        )
+
+
+def _restarts(spec: Spec) -> Iterator[Violation]:
+    policy = spec.restart_policy
+    if policy.max_retries and policy.condition is not RestartCondition.ON_FAILURE:
+        yield Violation("restart_policy.max_retries", "goes with ON_FAILURE only")
+    if policy.condition is not RestartCondition.NEVER and spec.auto_remove:
+        yield Violation("restart_policy", "does not go with auto_remove")
 
 
 def _network(spec: Spec) -> Iterator[Violation]:

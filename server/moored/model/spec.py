@@ -6,6 +6,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from moored.model.restart import NO_RESTARTS, RestartPolicy
+
+CHANGEABLE: Final = frozenset(
+    {"labels", "restart_policy", "stop_signal", "stop_timeout", "auto_remove"}
+)
+"""The fields that an update may change while the container exists."""
 DEFAULT_STOP_TIMEOUT: Final = timedelta(seconds=10)
 
 
@@ -26,6 +32,12 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Resources:
+    memory_limit: int = 0
+    """Bytes, swap included. 0: none."""
+
+
+@dataclass(frozen=True)
 class Spec:
     """What to run. Unset means what ContainerSpec in the protocol says it means."""
 
@@ -43,3 +55,5 @@ class Spec:
     auto_remove: bool = False
     runtime: str = ""
     network: str = ""
+    resources: Resources = Resources()
+    restart_policy: RestartPolicy = NO_RESTARTS

@@ -14,10 +14,15 @@ from typing import TypeAlias
 from moored.errors import IllegalTransition
 from moored.model.events import (
     Event,
+    OutOfMemory,
     Paused,
     RemoveRequested,
+    Renamed,
     ResourcesReleased,
+    RestartCancelled,
+    RestartScheduled,
     Resumed,
+    SpecUpdated,
     Started,
     StartFailure,
     StartRequested,
@@ -27,7 +32,7 @@ from moored.model.events import (
 )
 from moored.model.exits import Exit
 from moored.model.identity import ContainerId
-from moored.model.intent import Intent
+from moored.model.intent import Asker, Intent
 from moored.model.resources import Hold, Leftover, Resource
 from moored.model.spec import Image, Spec
 from moored.model.timeline import Timeline
@@ -74,6 +79,15 @@ class Exited:
 
 
 @dataclass(frozen=True)
+class Restarting:
+    """The last run ended, and the restart policy asks for the next."""
+
+    exit: Exit
+    due: datetime
+    attempt: int
+
+
+@dataclass(frozen=True)
 class Stranded:
     """Something could not be released: the leftovers name it. Only cleanup may follow."""
 
@@ -85,7 +99,9 @@ class Removing:
     exit: Exit | None
 
 
-State: TypeAlias = Created | Starting | Running | Frozen | Stopping | Exited | Stranded | Removing
+State: TypeAlias = (
+    Created | Starting | Running | Frozen | Stopping | Exited | Restarting | Stranded | Removing
+)
 Alive: TypeAlias = Running | Frozen | Stopping
 """The states that have a process."""
 
@@ -104,6 +120,12 @@ class Snapshot:
     intent: Intent = Intent()
     state: State = Created()
     run: int = 0
+    attempts: int = 0
+    """Starts in a row that the restart policy asked for, since one by hand or a steady run."""
+    restarts: int = 0
+    """All starts that the restart policy asked for, since one by hand."""
+    oom_kills: int = 0
+    """How often the kernel killed in the last run for want of memory, as far as was told."""
     failure: StartFailure | None = None
     started: datetime | None = None
     """When the process of the current or last run was seen running."""
@@ -117,7 +139,7 @@ class Snapshot:
     @property
     def exit(self) -> Exit | None:
         match self.state:
-            case Exited(exit) | Stranded(exit) | Removing(exit):
+            case Exited(exit) | Restarting(exit) | Stranded(exit) | Removing(exit):
                 return exit
             case _:
                 return None
@@ -126,26 +148,43 @@ class Snapshot:
 def advance(before: Snapshot, event: Event) -> Snapshot:
     """Return the snapshot that follows ``before``, or refuse the event."""
     match before.state, event:
-        case Created() | Exited(), StartRequested() if event.run == before.run + 1:
+        case Created() | Exited() | Restarting(), StartRequested() if event.run == before.run + 1:
             return _begun(before, event)
         case Starting(), Started():
             return _started(before, event)
         case Starting(), StartUndone():
             return _undone(before, event)
+        case Running() | Stopping(), StopRequested(waited_for=False):
+            return replace(before, intent=event.intent)
         case Running() | Stopping() as alive, StopRequested():
             state: State = Stopping(alive.pid, alive.ticks, since=event.at)
             return replace(before, state=state, intent=event.intent)
         case Frozen(), StopRequested():  # killed by a cleanup: it thaws as it dies
             return replace(before, intent=event.intent)
+        case Created() | Exited() | Stranded(), StopRequested():  # what it is not, it stays
+            return replace(before, intent=event.intent)
+        case Restarting(exit), StopRequested():
+            return replace(before, state=Exited(exit), intent=event.intent)
+        case Exited(exit), RestartScheduled():
+            return replace(before, state=Restarting(exit, event.due, event.attempt))
+        case Restarting(exit), RestartCancelled():
+            return replace(before, state=Exited(exit))
+        case Running() | Frozen() | Stopping(), OutOfMemory() if event.run == before.run:
+            return replace(before, oom_kills=event.kills)
+        case _, SpecUpdated() if not isinstance(before.state, Removing):
+            return replace(before, spec=event.spec, generation=before.generation + 1)
+        case _, Renamed() if not isinstance(before.state, Removing):
+            spec = replace(before.spec, name=event.name)
+            return replace(before, spec=spec, generation=before.generation + 1)
         case Running() | Stopping() as alive, Paused():
             return replace(before, state=Frozen(alive.pid, alive.ticks, since=event.at))
         case Frozen() as alive, Resumed():
             return replace(before, state=Running(alive.pid, alive.ticks, since=event.at))
         case Running() | Frozen() | Stopping(), TaskExited() if event.run == before.run:
             return replace(before, state=Exited(event.exit))
-        case Created() | Exited() | Stranded() | Removing(), RemoveRequested():
+        case Created() | Exited() | Restarting() | Stranded() | Removing(), RemoveRequested():
             return replace(before, state=Removing(before.exit), intent=event.intent)
-        case Created() | Exited() | Stranded() | Removing(), ResourcesReleased():
+        case Created() | Exited() | Restarting() | Stranded() | Removing(), ResourcesReleased():
             return _released(before, event)
         case _:
             raise IllegalTransition(
@@ -154,8 +193,13 @@ def advance(before: Snapshot, event: Event) -> Snapshot:
 
 
 def _begun(before: Snapshot, event: StartRequested) -> Snapshot:
+    attempt = before.state.attempt if isinstance(before.state, Restarting) else 0
+    by_policy = event.intent.asker is Asker.RESTART_POLICY
     return replace(
         before,
+        attempts=attempt if by_policy else 0,
+        restarts=before.restarts + 1 if by_policy else 0,
+        oom_kills=0,
         state=Starting(since=event.at),
         run=event.run,
         intent=event.intent,
@@ -209,6 +253,8 @@ def _at_rest(before: Snapshot, *, stranded: bool) -> State:
             return state
         case _, exit if stranded:
             return Stranded(exit)
+        case Restarting() as state, _:
+            return state
         case _, None:
             return Created()
         case _, exit:

@@ -7,6 +7,7 @@ that is why looking is cheap.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -31,6 +32,7 @@ PRIVATE_NETWORK_SYSCTLS: Final = {
 _NEEDED_V1: Final = frozenset({"devices", "freezer"})
 _ADJUST_OOM_SCORE: Final = 24
 """CAP_SYS_RESOURCE."""
+_SWAPS: Final = Path("/proc/swaps")
 
 
 class CgroupMode(StrEnum):
@@ -59,6 +61,10 @@ class Host:
     """Counters that betray what other tenants of the processors do."""
     lowers_oom_score: bool
     """Whether a process may be given the ordinary score, whatever it inherited."""
+    limits_swap: bool
+    """Whether a limit of memory can be one of swap too."""
+    swaps: bool
+    """Whether there is any swap."""
 
     @classmethod
     def look(cls) -> Host:
@@ -76,11 +82,17 @@ class Host:
             sysctls=_sysctls(),
             thermal_throttles=_thermal_throttles(),
             lowers_oom_score=_lowers_oom_score(),
+            limits_swap=_limits_swap(mounted),
+            swaps=_swaps(),
         )
 
     def verify(self, spec: Spec) -> list[Violation]:
         """Return what ``spec`` needs and this host, as it is now, does not have."""
-        return [*self._cgroup_problems(), *self._namespace_problems(spec)]
+        return [
+            *self._cgroup_problems(),
+            *self._namespace_problems(spec),
+            *self._memory_problems(spec),
+        ]
 
     def _cgroup_problems(self) -> Iterator[Violation]:
         if self.cgroup_mode is CgroupMode.NONE:
@@ -94,6 +106,15 @@ class Host:
             if name not in self.namespaces and not (kind == "network" and spec.network == "host"):
                 field = "network" if kind == "network" else "host.namespaces"
                 yield Violation(field, f"needs {kind} namespaces, which this kernel does not have")
+
+    def _memory_problems(self, spec: Spec) -> Iterator[Violation]:
+        field = "resources.memory_limit"
+        if not spec.resources.memory_limit:
+            return
+        if "memory" not in self.controllers:
+            yield Violation(field, "needs the memory controller, which this host does not have")
+        elif self.swaps and not self.limits_swap:
+            yield Violation(field, "includes swap, which this host has and cannot limit")
 
 
 def mode_of(mounted: tuple[cgroups.Hierarchy, ...]) -> CgroupMode:
@@ -122,6 +143,19 @@ def _seccomp() -> bool:
 def _lowers_oom_score() -> bool:
     may_adjust = bool(int(_status()["CapEff"], 16) >> _ADJUST_OOM_SCORE & 1)
     return may_adjust or int(Path("/proc/self/oom_score_adj").read_text()) <= 0
+
+
+def _limits_swap(mounted: tuple[cgroups.Hierarchy, ...]) -> bool:
+    for hierarchy in mounted:
+        if "memory" in hierarchy.controllers and not hierarchy.unified:
+            return (hierarchy.root / "memory.memsw.limit_in_bytes").exists()
+    return _SWAPS.exists()
+
+
+def _swaps() -> bool:
+    with suppress(OSError):
+        return len(_SWAPS.read_text().splitlines()) > 1  # the first names the columns
+    return False
 
 
 @cache

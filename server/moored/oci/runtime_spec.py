@@ -123,7 +123,7 @@ def _linux(request: SpecRequest) -> Json:
     host = request.host
     linux: Json = {
         "cgroupsPath": request.cgroup,
-        "resources": {"devices": defaults.DEVICES},
+        "resources": _resources(request),
         "namespaces": _namespaces(request),
         "maskedPaths": [*defaults.MASKED_PATHS, *host.thermal_throttles],
         "readonlyPaths": defaults.READONLY_PATHS,
@@ -133,6 +133,16 @@ def _linux(request: SpecRequest) -> Json:
     if host.seccomp:
         linux["seccomp"] = seccomp.allow_list(capabilities.DEFAULT, host.architecture)
     return linux
+
+
+def _resources(request: SpecRequest) -> Json:
+    resources: Json = {"devices": defaults.DEVICES}
+    if limit := request.spec.resources.memory_limit:
+        resources["memory"] = {"limit": limit}
+        if request.host.limits_swap:
+            # Of both together, in either version of cgroups.
+            resources["memory"]["swap"] = limit
+    return resources
 
 
 def _namespaces(request: SpecRequest) -> list[Json]:

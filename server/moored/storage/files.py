@@ -49,6 +49,10 @@ class GeneratedFiles:
         with self._directory(run) as directory:
             for name, text in texts.items():
                 _replace(directory, name, text)
+        return self.places(run)
+
+    def places(self, run: RunId) -> Mapping[str, str]:
+        """Return destination -> path on the host, where the files of ``run`` are or would be."""
         place = self._place(run)
         return {destination: str(place / name) for destination, name in FILES.items()}
 

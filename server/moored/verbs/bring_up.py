@@ -65,6 +65,7 @@ class RunFiles:
 
 class Files(Protocol):
     def write(self, snapshot: Snapshot, run: int) -> RunFiles: ...
+    def planned(self, snapshot: Snapshot, run: int) -> RunFiles: ...
 
 
 class Watch(Protocol):
@@ -107,6 +108,11 @@ class BringUp:
 
     def cgroup(self, run: RunId) -> str:
         return f"/{self.instance}/{run}"
+
+    def planned_spec(self, snapshot: Snapshot) -> bytes:
+        """Return the runtime spec of the current run, before anything of it exists."""
+        files = self.files.planned(snapshot, snapshot.run)
+        return self._spec(snapshot, run_id(snapshot.id, snapshot.run), files)
 
     async def bring_up(self, claim: Claim, saga: Saga, trace_id: str) -> None:
         snapshot = claim.snapshot

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moored import errors
+from moored.model.events import StopRequested
 from moored.model.intent import Action, Asker, Intent
 from moored.model.state import Frozen, Running, Snapshot, Starting, Stopping
+from moored.model.timeline import Stage
+from moored.registry import refuse_stale
 from moored.verbs.interrupted import undo_interrupted
 from moored.verbs.release import Outcome, Released, Releaser
 from moored.verbs.remove import remove
+from moored.verbs.stop import STOP
 from moored.verbs.tracing import traced
 
 if TYPE_CHECKING:
@@ -51,20 +55,26 @@ class Cleaner:
     tracer: Tracer
     clock: Clock
 
-    async def cleanup(self, reference: str, *, force: bool, and_remove: bool) -> CleanupOutcome:
+    async def cleanup(
+        self, reference: str, *, force: bool, and_remove: bool, generation: int | None = None
+    ) -> CleanupOutcome:
         subject = self.registry.find(reference)
-        work = self._cleanup(subject, force=force, and_remove=and_remove)
+        refuse_stale(subject.view.snapshot, generation)  # or it would have pre-empted a start
+        work = self._cleanup(subject, generation, force=force, and_remove=and_remove)
         return await self.owner.join(
             traced(self.tracer, "cleanup", work), "cleanup", may_cancel=lambda: False
         )
 
-    async def _cleanup(self, subject: Subject, *, force: bool, and_remove: bool) -> CleanupOutcome:
+    async def _cleanup(
+        self, subject: Subject, generation: int | None, *, force: bool, and_remove: bool
+    ) -> CleanupOutcome:
         _refuse_unless_forced(subject.view.snapshot, force=force)
         with self.registry.preempting(subject, removing=and_remove):
             for _ in range(_MOST_ROUNDS):
-                outcome = await self._round(subject, force=force, and_remove=and_remove)
+                outcome = await self._round(subject, generation, force=force, and_remove=and_remove)
                 if outcome is not None:
                     return outcome
+                generation = None  # what has begun goes on
                 await self.stopper.kill(subject, subject.view.snapshot.run)
         container = subject.view.snapshot.id
         raise errors.ContainerRunning(
@@ -73,13 +83,15 @@ class Cleaner:
         )
 
     async def _round(
-        self, subject: Subject, *, force: bool, and_remove: bool
+        self, subject: Subject, generation: int | None, *, force: bool, and_remove: bool
     ) -> CleanupOutcome | None:
         """Release under one claim, or return None if there is a process to be killed first."""
         if subject.view.gone:
             return CleanupOutcome((), subject.view.snapshot)
         try:
-            async with self.registry.claim(subject.view.snapshot.id) as claim:
+            async with self.registry.claim(
+                subject.view.snapshot.id, generation=generation
+            ) as claim:
                 _refuse_unless_forced(claim.snapshot, force=force)
                 if isinstance(claim.snapshot.state, Running | Frozen | Stopping):
                     return None
@@ -91,6 +103,7 @@ class Cleaner:
             return CleanupOutcome((), subject.view.snapshot)
 
     async def _release(self, claim: Claim, *, and_remove: bool) -> Sequence[Released]:
+        claim.show(Stage("cleanup", "release", self.clock.now()))
         undone: Sequence[Released] = ()
         if isinstance(claim.snapshot.state, Starting):
             undone = await undo_interrupted(claim, releaser=self.releaser, clock=self.clock)
@@ -99,7 +112,12 @@ class Cleaner:
     async def _release_rest(self, claim: Claim, *, and_remove: bool) -> Sequence[Released]:
         if and_remove:
             return await remove(claim, _REMOVE, releaser=self.releaser, clock=self.clock)
-        rows = await self.releaser.release_all(r for r in claim.snapshot.resources if not r.kept)
+        if claim.snapshot.intent.action is Action.RUN:
+            await claim.apply(StopRequested(STOP, self.clock.now()))
+        left = {leftover.resource for leftover in claim.snapshot.leftovers}
+        rows = await self.releaser.release_all(
+            r for r in claim.snapshot.resources if not r.kept or r in left
+        )
         if rows:
             await claim.apply(self.releaser.event(rows))
         return rows

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from moored.model.identity import ContainerId
+    from moored.model.requests import Request
     from moored.model.spec import Spec
     from moored.registry import Registry
     from moored.saga import Clock
@@ -31,6 +32,6 @@ class Creator:
             id=self.new_id(), spec=spec, image=image, runtime=runtime, created=self.clock.now()
         )
 
-    async def create(self, spec: Spec) -> Snapshot:
+    async def create(self, spec: Spec, *, request: Request | None = None) -> Snapshot:
         async with self.registry.enrol(await self.draft(spec)) as claim:
-            return await claim.apply()
+            return await claim.apply(request=request)

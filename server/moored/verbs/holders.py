@@ -40,6 +40,12 @@ class HostFiles:
         )
         return RunFiles(str(output.stdout), str(output.stderr), mounts)
 
+    def planned(self, snapshot: Snapshot, run: int) -> RunFiles:
+        """Return what ``write`` would, without writing."""
+        output = self.output.paths(snapshot.id, run)
+        mounts = self.generated.places(run_id(snapshot.id, run))
+        return RunFiles(str(output.stdout), str(output.stderr), mounts)
+
 
 @dataclass(frozen=True)
 class HostHolders:

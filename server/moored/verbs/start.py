@@ -1,6 +1,6 @@
 """Start: a running container, or no trace of one.
 
-``Starter`` says which states may start and what is recorded of it; ``BringUp`` has the steps.
+``Starter`` says who may cancel it and what is recorded of it; ``BringUp`` has the steps.
 Until the start is recorded its caller may cancel it; from then on it belongs to the service
 and runs to its end or to the end of its rollback.
 """
@@ -10,38 +10,34 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from opentelemetry.trace import format_trace_id
+from opentelemetry.trace import INVALID_SPAN, format_trace_id
 
 from moored import errors
 from moored.model import exits
 from moored.model.events import StartFailure, StartRequested, StartUndone
 from moored.model.exits import Exit, Origin
+from moored.model.follow_up import with_follow_up
 from moored.model.intent import Action, Asker, Intent
-from moored.model.state import (
-    Created,
-    Exited,
-    Frozen,
-    Removing,
-    Running,
-    Starting,
-    Stopping,
-    Stranded,
-)
+from moored.model.state import Restarting, Running, Starting
 from moored.saga import Limits, Saga
 from moored.uninterrupted import uninterrupted
 from moored.verbs.remove import remove
+from moored.verbs.startable import between_halves, refuse_if_removing, refuse_unless_startable
+from moored.verbs.tracing import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from datetime import datetime
 
     from opentelemetry.trace import Span, Tracer
 
+    from moored.model.requests import Request
     from moored.model.spec import Spec
     from moored.model.state import Snapshot
     from moored.owner import Owner
-    from moored.registry import Claim, Registry, Subject
+    from moored.registry import Claim, Registry
     from moored.saga import Clock
     from moored.verbs.bring_up import BringUp
     from moored.verbs.create import Creator
@@ -53,6 +49,13 @@ _CODES: Final[dict[type[BaseException], int]] = {
     errors.CommandNotExecutable: exits.COMMAND_NOT_EXECUTABLE,
 }
 _WANTED: Final = Intent(Action.RUN, Asker.CALLER)
+_WANTED_AGAIN: Final = Intent(Action.RUN, Asker.RESTART_POLICY)
+
+
+class Timers(Protocol):
+    """Whoever starts it again, when that is due."""
+
+    def arm(self, snapshot: Snapshot) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,29 @@ class Attempt:
     """One call of Start. It can be cancelled until it is recorded."""
 
     saga: Saga
+    request: Request | None = None
+    due: datetime | None = None
+    """When the restart policy asked for it. None: a caller does."""
     recorded: bool = False
     trace_id: str = ""
+    span: Span = INVALID_SPAN
+
+    def follow(self, claim: Claim) -> None:
+        """From now on it is known which container this is about."""
+        self.saga.follow(claim)
+        describe(self.span, claim.snapshot)
 
     def may_cancel(self) -> bool:
         return not self.recorded
+
+    @property
+    def intent(self) -> Intent:
+        return _WANTED_AGAIN if self.due else _WANTED
+
+    def is_wanted(self, snapshot: Snapshot) -> bool:
+        """Whether the start that a policy asked for still waits to be begun."""
+        waits = isinstance(snapshot.state, Restarting) and snapshot.state.due == self.due
+        return waits or self.due is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,17 +105,37 @@ class Starter:
     tracer: Tracer
     clock: Clock
     limits: Limits
+    timers: Timers
 
-    async def start(self, reference: str) -> StartOutcome:
-        """Bring an existing container to RUNNING."""
-        return await self._own(lambda attempt: self._start(reference, attempt))
+    async def start(
+        self,
+        reference: str,
+        *,
+        request: Request | None = None,
+        generation: int | None = None,
+        again: bool = False,
+        due: datetime | None = None,
+    ) -> StartOutcome:
+        """Bring an existing container to RUNNING. ``again``: as the second half of a restart.
 
-    async def create_and_start(self, spec: Spec) -> StartOutcome:
+        ``due``: as the restart policy asked for then, unless that is not wanted any more. It does
+        not count as a start by hand.
+        """
+
+        async def work(attempt: Attempt) -> StartOutcome:
+            attempt.due = due
+            return await self._start(reference, attempt, generation, again=again)
+
+        return await self._own(work, request)
+
+    async def create_and_start(self, spec: Spec, *, request: Request | None = None) -> StartOutcome:
         """Create a container and bring it to RUNNING, in one commit fewer than two calls."""
-        return await self._own(lambda attempt: self._create_and_start(spec, attempt))
+        return await self._own(lambda attempt: self._create_and_start(spec, attempt), request)
 
     async def _own(
-        self, work: Callable[[Attempt], Coroutine[Any, Any, StartOutcome]]
+        self,
+        work: Callable[[Attempt], Coroutine[Any, Any, StartOutcome]],
+        request: Request | None,
     ) -> StartOutcome:
         saga = Saga(
             "start",
@@ -103,7 +144,7 @@ class Starter:
             release=self.releaser.release,
             limits=self.limits,
         )
-        attempt = Attempt(saga)
+        attempt = Attempt(saga, request)
         return await self.owner.join(
             self._traced(work, attempt), "start", may_cancel=attempt.may_cancel
         )
@@ -112,20 +153,26 @@ class Starter:
         self, work: Callable[[Attempt], Coroutine[Any, Any, StartOutcome]], attempt: Attempt
     ) -> StartOutcome:
         with attempt.saga.span("start") as span:
-            attempt.trace_id = _trace_id(span)
+            attempt.span, attempt.trace_id = span, _trace_id(span)
             return await work(attempt)
 
-    async def _start(self, reference: str, attempt: Attempt) -> StartOutcome:
+    async def _start(
+        self, reference: str, attempt: Attempt, generation: int | None, *, again: bool
+    ) -> StartOutcome:
         saga = attempt.saga
         async with AsyncExitStack() as held:
             async with saga.step("admit", limit=None):
-                _refuse_if_removing(self.registry.find(reference))
+                refuse_if_removing(self.registry.find(reference))
                 async with saga.step("admit.claim", limit=None):
-                    claim = await held.enter_async_context(self.registry.claim(reference))
-                saga.follow(claim)
-                if isinstance(claim.snapshot.state, Running):
-                    return StartOutcome(claim.snapshot, already_running=True)
-                _refuse_unless_startable(claim.snapshot)
+                    waiting = self.registry.claim(reference, generation=generation)
+                    claim = await held.enter_async_context(waiting)
+                attempt.follow(claim)
+                running = isinstance(claim.snapshot.state, Running)
+                if running or not attempt.is_wanted(claim.snapshot):
+                    return StartOutcome(claim.snapshot, already_running=running)
+                if claim.restarting is not again:
+                    raise between_halves(claim.snapshot.id, again=again)
+                refuse_unless_startable(claim.snapshot)
                 self.creator.admission.check(claim.snapshot.spec)
                 await self._take_turn(claim, saga, held)
             return await self._run(claim, attempt)
@@ -136,7 +183,7 @@ class Starter:
             async with saga.step("admit", limit=None):
                 draft = await self.creator.draft(spec)
                 claim = await held.enter_async_context(self.registry.enrol(draft))
-                saga.follow(claim)
+                attempt.follow(claim)
                 await self._take_turn(claim, saga, held)
             return await self._run(claim, attempt)
 
@@ -153,7 +200,8 @@ class Starter:
         try:
             async with saga.step("record", limit=None):
                 wanted = self.bring_up.resources(claim.snapshot, run)
-                await claim.apply(StartRequested(run, wanted, _WANTED, self.clock.now()))
+                requested = StartRequested(run, wanted, attempt.intent, self.clock.now())
+                await claim.apply(requested, request=attempt.request)
             await self.bring_up.bring_up(claim, saga, attempt.trace_id)
         except BaseException as error:
             if isinstance(claim.snapshot.state, Starting):
@@ -174,55 +222,27 @@ class Starter:
             reason=_reason(error),
             message=str(error) or "the service is shutting down",
             step=saga.failed_step,
-            retriable=isinstance(error, errors.MooredError) and error.retriable,
+            retriable=_retriable(error),
             at=now,
         )
         code = _CODES.get(type(error), exits.START_FAILED)
-        await claim.apply(
-            StartUndone(
-                exit=Exit(code, Origin.START_FAILURE, now),
-                failure=failure,
-                leftovers=tuple(saga.leftovers),
-                timeline=saga.timeline(snapshot.run, trace_id=attempt.trace_id),
-            )
+        undone = StartUndone(
+            exit=Exit(code, Origin.START_FAILURE, now),
+            failure=failure,
+            leftovers=tuple(saga.leftovers),
+            timeline=saga.timeline(snapshot.run, trace_id=attempt.trace_id),
         )
+        await claim.apply(*with_follow_up(snapshot, undone, now))
+        self.timers.arm(claim.snapshot)
         if snapshot.spec.auto_remove:
             intent = Intent(Action.REMOVE, Asker.AUTO_REMOVE)
             await remove(claim, intent, releaser=self.releaser, clock=self.clock)
 
 
-def _refuse_if_removing(subject: Subject) -> None:
-    """Do not wait for the end of what is on its way out."""
-    if subject.removers:
-        container = subject.view.snapshot.id
-        raise errors.ContainerRemoving(
-            f"cannot start container {container!r}: it is being removed", container=container
-        )
-
-
-def _refuse_unless_startable(snapshot: Snapshot) -> None:
-    what = f"cannot start container {snapshot.id!r}"
-    facts = {"container": snapshot.id}
-    match snapshot.state:
-        case _ if snapshot.intent.action is Action.REMOVE:
-            raise errors.ContainerRemoving(f"{what}: it is being removed", **facts)
-        case Created() | Exited():
-            return
-        case Frozen():
-            raise errors.ContainerPaused(f"{what}: it is paused, resume it instead", **facts)
-        case Stopping():
-            raise errors.ContainerStopping(f"{what}: it is stopping", **facts)
-        case Removing():
-            raise errors.ContainerRemoving(f"{what}: it is being removed", **facts)
-        case Stranded():
-            kinds = ", ".join(sorted({left.resource.kind for left in snapshot.leftovers}))
-            raise errors.ContainerStranded(
-                f"{what}: leftovers of an earlier run have to go first ({kinds})", **facts
-            )
-        case Starting():  # its rollback could not be recorded; the sweep will
-            raise errors.ContainerStranded(f"{what}: an earlier start is not undone yet", **facts)
-        case Running():
-            raise AssertionError("a running container is answered before")
+def _retriable(error: BaseException) -> bool:
+    if isinstance(error, errors.MooredError):
+        return error.retriable
+    return isinstance(error, asyncio.CancelledError)  # the service is shutting down
 
 
 def _reason(error: BaseException) -> str:

@@ -10,13 +10,22 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from signal import SIGKILL, SIGTERM
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from moored import errors
 from moored.model.events import StopRequested
 from moored.model.intent import Action, Asker, Intent
 from moored.model.spec import DEFAULT_STOP_TIMEOUT
-from moored.model.state import Frozen, Removing, Running, Stopping
+from moored.model.state import (
+    Created,
+    Exited,
+    Frozen,
+    Removing,
+    Restarting,
+    Running,
+    Stopping,
+    Stranded,
+)
 from moored.oci import signals
 from moored.verbs.tracing import traced
 
@@ -31,7 +40,9 @@ if TYPE_CHECKING:
     from moored.registry import Claim, Registry, Subject
     from moored.saga import Clock
 
-_STOP = Intent(Action.STOP, Asker.CALLER)
+STOP: Final = Intent(Action.STOP, Asker.CALLER)
+START_AGAIN: Final = Intent(Action.RUN, Asker.CALLER)
+"""Of a stop that is the first half of a restart."""
 
 
 class Tasks(Protocol):
@@ -42,6 +53,26 @@ class Tasks(Protocol):
 class StopOutcome:
     snapshot: Snapshot
     already_stopped: bool
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How to stop: what is not said here, the container's spec says."""
+
+    signal: int | None
+    timeout: timedelta | None
+    generation: int | None
+    """Of the spec as the caller knows it."""
+    intent: Intent
+
+    def begin(self, snapshot: Snapshot) -> tuple[int, timedelta]:
+        """Return the signal to begin with, and how long that has to work."""
+        given = (self.timeout, snapshot.spec.stop_timeout, DEFAULT_STOP_TIMEOUT)
+        grace = next(time for time in given if time is not None)
+        if not grace:
+            return SIGKILL, grace
+        named = signals.parse(snapshot.spec.stop_signal or snapshot.image.stop_signal)
+        return self.signal or named or SIGTERM, grace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,30 +86,44 @@ class Stopper:
     """Seconds that a process may live on after SIGKILL before the stop gives up."""
 
     async def stop(
-        self, reference: str, *, signal: int | None = None, timeout: timedelta | None = None
+        self,
+        reference: str,
+        *,
+        signal: int | None = None,
+        timeout: timedelta | None = None,
+        generation: int | None = None,
+        intent: Intent = STOP,
     ) -> StopOutcome:
-        subject = self.registry.find(reference)
-        work = self._stop(subject, signal, timeout)
+        wish = Wish(signal, timeout, generation, intent)
+        work = self._stop(self.registry.find(reference), wish)
         return await self.owner.join(
             traced(self.tracer, "stop", work), "stop", may_cancel=lambda: False
         )
 
-    async def _stop(
-        self, subject: Subject, signal: int | None, timeout: timedelta | None
-    ) -> StopOutcome:
-        snapshot = subject.view.snapshot
-        spec = snapshot.spec
-        first = signal or signals.parse(spec.stop_signal or snapshot.image.stop_signal) or SIGTERM
-        grace = next(t for t in (timeout, spec.stop_timeout, DEFAULT_STOP_TIMEOUT) if t is not None)
-        if not grace:
-            first = SIGKILL
-        run = await self._signal(subject, first)
-        if run is None:
-            return StopOutcome(subject.view.snapshot, already_stopped=True)
+    async def _stop(self, subject: Subject, wish: Wish) -> StopOutcome:
+        async with self.registry.claim(
+            subject.view.snapshot.id, generation=wish.generation
+        ) as claim:
+            _refuse_unless_stoppable(claim)
+            if not isinstance(claim.snapshot.state, Running | Stopping):
+                return await self._without_process(claim, wish)
+            run, first, grace = claim.snapshot.run, *wish.begin(claim.snapshot)
+            await self._send(claim, first, wish.intent)
         limit = grace.total_seconds() if first != SIGKILL else self.kill_limit
         if not await ended(subject, run, limit):
-            await self.kill(subject, run)
+            await self.kill(subject, run, None)
         return StopOutcome(await self._settled(subject), already_stopped=False)
+
+    async def _without_process(self, claim: Claim, wish: Wish) -> StopOutcome:
+        """Put on record that it shall not run, and give up the run that is waited for."""
+        snapshot = claim.snapshot
+        if wish.intent != STOP:
+            return StopOutcome(snapshot, already_stopped=True)
+        undone = isinstance(snapshot.state, Created | Exited | Restarting | Stranded)
+        if undone and snapshot.intent != STOP:
+            await claim.apply(StopRequested(STOP, self.clock.now()))
+        waited = isinstance(snapshot.state, Restarting)
+        return StopOutcome(claim.snapshot, already_stopped=not waited)
 
     async def _settled(self, subject: Subject) -> Snapshot:
         """Return the container once what its run held is released, or was tried to be."""
@@ -87,11 +132,13 @@ class Stopper:
                 pass
         return subject.view.snapshot
 
-    async def kill(self, subject: Subject, run: int) -> None:
-        """Send SIGKILL to ``run`` if it still lives, and wait. Raises StopUnfinished."""
-        if await self._signal(subject, SIGKILL, run) == run and not await ended(
-            subject, run, self.kill_limit
-        ):
+    async def kill(self, subject: Subject, run: int, intent: Intent | None = STOP) -> None:
+        """Send SIGKILL to ``run`` if it still lives, and wait. Raises StopUnfinished.
+
+        ``intent`` None is for a stop that goes on: what was wanted meanwhile stands.
+        """
+        killed = await self._kill(subject, run, intent)
+        if killed and not await ended(subject, run, self.kill_limit):
             container = subject.view.snapshot.id
             raise errors.StopUnfinished(
                 f"cannot stop container {container!r}:"
@@ -99,20 +146,23 @@ class Stopper:
                 container=container,
             )
 
-    async def _signal(self, subject: Subject, signal: int, only: int = 0) -> int | None:
-        """Signal the process and return its run, or None if there is none (of that run)."""
-        async with self.registry.claim(subject.view.snapshot.id) as claim:
-            snapshot = claim.snapshot
-            if only and snapshot.run != only:
-                return None
-            if not only:
-                _refuse_unless_stoppable(claim)
-            if not isinstance(snapshot.state, Running | Stopping | Frozen):
-                return None
-            if not isinstance(snapshot.state, Stopping):
-                await claim.apply(StopRequested(_STOP, self.clock.now()))
-            await self.tasks.kill(claim.run_id, signal)
-            return snapshot.run
+    async def _kill(self, subject: Subject, run: int, intent: Intent | None) -> bool:
+        """Send SIGKILL, also to what is paused, and return whether there was a process."""
+        try:
+            async with self.registry.claim(subject.view.snapshot.id) as claim:
+                alive = isinstance(claim.snapshot.state, Running | Stopping | Frozen)
+                if not alive or claim.snapshot.run != run:
+                    return False
+                await self._send(claim, SIGKILL, intent or claim.snapshot.intent)
+                return True
+        except errors.ContainerNotFound:  # auto_remove was faster
+            return False
+
+    async def _send(self, claim: Claim, signal: int, intent: Intent) -> None:
+        snapshot = claim.snapshot
+        if not isinstance(snapshot.state, Stopping) or snapshot.intent != intent:
+            await claim.apply(StopRequested(intent, self.clock.now()))
+        await self.tasks.kill(claim.run_id, signal)
 
 
 async def ended(subject: Subject, run: int, within: float) -> bool:

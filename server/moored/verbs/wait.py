@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from moored import errors
 from moored.model.exits import Origin
-from moored.model.state import Created, Exited, Frozen, Removing, Running, Stopping, Stranded
+from moored.model.state import (
+    Created,
+    Exited,
+    Frozen,
+    Removing,
+    Running,
+    Starting,
+    Stopping,
+    Stranded,
+)
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -22,6 +31,7 @@ class Condition(StrEnum):
     RUNNING = "running"
     EXITED = "exited"
     REMOVED = "removed"
+    NEXT_EXIT = "exited again"
 
 
 @dataclass(frozen=True)
@@ -37,16 +47,19 @@ class Waiter:
     async def wait(self, reference: str, condition: Condition, timeout: timedelta) -> WaitOutcome:
         """Return once ``condition`` is met, or after ``timeout``, whichever comes first."""
         subject = self.registry.find(reference)
+        before = subject.view.snapshot
 
         def met(view: View) -> bool:
-            return view.gone or _met(condition, view.snapshot)
+            return view.gone or _met(condition, before, view.snapshot)
 
         try:
             async with asyncio.timeout(timeout.total_seconds()):
                 view = await subject.until(met)
         except TimeoutError:
             view = subject.view
-        reached = _met(condition, view.snapshot) or (view.gone and condition is Condition.REMOVED)
+        reached = _met(condition, before, view.snapshot) or (
+            view.gone and condition is Condition.REMOVED
+        )
         if view.gone and not reached:
             raise errors.ContainerNotFound(
                 f"cannot wait for container {reference!r}: it was removed before it was"
@@ -56,12 +69,14 @@ class Waiter:
         return WaitOutcome(reached, view)
 
 
-def _met(condition: Condition, snapshot: Snapshot) -> bool:
+def _met(condition: Condition, before: Snapshot, snapshot: Snapshot) -> bool:
     match condition:
         case Condition.RUNNING:
             return _ran(snapshot)
         case Condition.EXITED:
             return _over(snapshot)
+        case Condition.NEXT_EXIT:
+            return _ended_since(before, snapshot)
         case Condition.REMOVED:
             return False
 
@@ -72,6 +87,13 @@ def _ran(snapshot: Snapshot) -> bool:
         return True
     exit = snapshot.exit
     return exit is not None and exit.origin is not Origin.START_FAILURE
+
+
+def _ended_since(before: Snapshot, snapshot: Snapshot) -> bool:
+    """Whether the run that was under way then, or the one after, has ended."""
+    under_way = isinstance(before.state, Starting | Running | Frozen | Stopping)
+    awaited = before.run if under_way else before.run + 1
+    return snapshot.run > awaited or (snapshot.run == awaited and snapshot.exit is not None)
 
 
 def _over(snapshot: Snapshot) -> bool:

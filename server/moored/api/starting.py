@@ -1,0 +1,104 @@
+"""Create and Start: what they ask for, done, done again by a retry, or only planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moorage.v1 import container_service_pb2 as wire
+from moored import errors
+from moored.api import asked, pictures
+from moored.errors import Violation
+from moored.verbs.again import start_again
+
+if TYPE_CHECKING:
+    from moored.api.once import Mark
+    from moored.registry import Registry
+    from moored.verbs.create import Creator
+    from moored.verbs.plan import Plan, Planner
+    from moored.verbs.start import Starter, StartOutcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartingDesk:
+    registry: Registry
+    creator: Creator
+    starter: Starter
+    planner: Planner
+
+    async def create(self, request: wire.CreateRequest, mark: Mark | None) -> wire.CreateResponse:
+        if not request.HasField("spec"):
+            raise asked.refused("spec", "is required")
+        if mark is not None and mark.begun is not None:
+            snapshot = self.registry.peek(mark.begun.container).snapshot
+            return wire.CreateResponse(container=pictures.container(snapshot))
+        spec = asked.spec(request.spec)
+        if request.validate_only:
+            planned = await self.planner.of_spec(spec)
+            container = pictures.container(planned.snapshot)
+            return wire.CreateResponse(container=container, plan=_plan(planned))
+        snapshot = await self.creator.create(spec, request=mark.request if mark else None)
+        return wire.CreateResponse(container=pictures.container(snapshot))
+
+    async def start(self, request: wire.StartRequest, mark: Mark | None) -> wire.StartResponse:
+        _refuse_checkpoint(request)
+        if request.etag and request.HasField("spec"):
+            raise asked.refused("etag", "goes with a container only: a spec has none yet")
+        if request.validate_only:
+            planned = await self._planned(request)
+            return wire.StartResponse(
+                container=pictures.container(planned.snapshot),
+                already_running=planned.already_running,
+                plan=_plan(planned),
+            )
+        outcome = await self._started(request, mark)
+        return wire.StartResponse(
+            container=pictures.container(outcome.snapshot),
+            already_running=outcome.already_running,
+        )
+
+    async def _started(self, request: wire.StartRequest, mark: Mark | None) -> StartOutcome:
+        named = mark.request if mark else None
+        match request.WhichOneof("target"):
+            case "spec" | "container" if mark is not None and mark.begun is not None:
+                return await start_again(self.starter, mark.request, mark.begun)
+            case "spec":
+                return await self.starter.create_and_start(asked.spec(request.spec), request=named)
+            case "container":
+                container, generation = asked.required(request, "container"), asked.etag(request)
+                return await self.starter.start(container, request=named, generation=generation)
+            case _:
+                raise _no_target()
+
+    async def _planned(self, request: wire.StartRequest) -> Plan:
+        match request.WhichOneof("target"):
+            case "spec":
+                return await self.planner.of_spec(asked.spec(request.spec))
+            case "container":
+                container, generation = asked.required(request, "container"), asked.etag(request)
+                return await self.planner.of_container(container, generation=generation)
+            case _:
+                raise _no_target()
+
+
+def _plan(planned: Plan) -> wire.Plan:
+    return wire.Plan(
+        steps=[wire.PlannedStep(name=step.name, acquires=step.acquires) for step in planned.steps],
+        runtime_spec=planned.runtime_spec,
+    )
+
+
+def _no_target() -> errors.InvalidField:
+    return asked.refused("target", "is required: a container, or a spec")
+
+
+def _refuse_checkpoint(request: wire.StartRequest) -> None:
+    if request.checkpoint_directory:
+        raise errors.CheckpointDirectoryForbidden(
+            "cannot start from a checkpoint: its directory is never the caller's to choose"
+        )
+    if request.checkpoint:
+        raise errors.CheckpointNotEnabled(
+            "cannot start from a checkpoint: checkpoints are not enabled",
+            Violation("checkpoint", "is not enabled on this server"),
+        )

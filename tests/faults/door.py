@@ -1,0 +1,37 @@
+"""The wire in front of a world: the real servicers on a socket, in this process.
+
+What a verb answers is then what its callers see, with code, reason and all.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from moored.api.server import Server
+from moored.containerd.locate import Located
+from moored.containerd.versions import server_version
+from moored.keepers.pulse import Pulse
+from tests.real.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.faults.world import World
+
+
+@asynccontextmanager
+async def connected(world: World) -> AsyncIterator[Wire]:
+    """Serve a world's house, and return one connection to it."""
+    site, connection = world.site, world.house.adapters.connection
+    located = Located(site.address, embedded=False, version="fake", places=site.places)
+    pulse = Pulse(ask=lambda: server_version(connection, within=1.0))
+    server = Server.build(site, world.house, located=located, runtimes=(), pulse=pulse)
+    address = f"unix://{world.home}/m.sock"
+    server.bind([address])
+    await server.start()
+    try:
+        async with Wire(address) as wire:
+            yield wire
+    finally:
+        await server.stop()

@@ -1,0 +1,1 @@
+"""Random programs against the whole house."""
