@@ -22,7 +22,8 @@ from moored.containerd import traces
 from moored.containerd.locate import locate
 from moored.containerd.values import Runtime
 from moored.containerd.versions import server_version
-from moored.house import House, Site
+from moored.house.house import House
+from moored.house.site import Site
 from moored.keepers.pulse import Pulse
 from moored.oci import cgroups
 from moored.telemetry import logging, tracing

@@ -1,4 +1,4 @@
-"""Who may change a container. The only locks, and the published pictures.
+"""Who may change a container: the only locks.
 
 Laws: one claim per container; ``claim.apply`` is the only assignment and goes advance,
 commit, publish, wake, in that order; readers never wait; a claim is dropped with its
@@ -7,91 +7,35 @@ container; nothing under a claim takes another one.
 
 from __future__ import annotations
 
-import asyncio
-from bisect import bisect_left, bisect_right, insort
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from datetime import datetime
-from itertools import islice
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol
 
 from moored import errors
+from moored.directory import Directory, Subject, unknown
 from moored.ledger.changes import Change, Drop, Happening, Put
 from moored.ledger.records import write_event
 from moored.model import tidings
 from moored.model.events import Renamed
-from moored.model.filters import EVERYTHING, Filter
-from moored.model.identity import ContainerId, RunId, is_id_prefix, run_id
+from moored.model.identity import RunId, run_id
 from moored.model.intent import Action
 from moored.model.state import Removing, Snapshot, advance
 from moored.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from datetime import datetime
 
     from moored.feed import Feed
     from moored.model.events import Event
     from moored.model.requests import Request
     from moored.model.timeline import Stage, Timeline
 
-Age: TypeAlias = tuple[datetime, ContainerId]
-"""Orders containers, also over restarts: when they were created, and their ids."""
-_NOBODY: Final = ContainerId("")
-MOST_CANDIDATES: Final = 5
-"""How many candidates an ambiguous reference names."""
-
 
 class Journal(Protocol):
     """The part of the ledger that the registry writes to."""
 
     async def commit(self, change: Change) -> None: ...
-
-
-class View:
-    """One container as readers see it. Never changes; ``superseded`` when there is a newer one."""
-
-    __slots__ = ("__weakref__", "_superseded", "gone", "snapshot", "stage")
-
-    def __init__(self, snapshot: Snapshot, stage: Stage | None, *, gone: bool = False) -> None:
-        self.snapshot: Final = snapshot
-        self.stage: Final = stage
-        self.gone: Final = gone
-        self._superseded: asyncio.Event | None = None
-
-    async def superseded(self) -> None:
-        if self._superseded is None:
-            self._superseded = asyncio.Event()
-        await self._superseded.wait()
-
-    def supersede(self) -> None:
-        if self._superseded is None:
-            self._superseded = asyncio.Event()
-        self._superseded.set()
-
-
-class Subject:
-    """One container over time: its newest view, also once it is gone."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.view = View(snapshot, None)
-        self.lock: Final = asyncio.Lock()
-        self.cleaners = 0
-        """Cleanups that wait for the claim, or for the process to end."""
-        self.removers = 0
-        """Those of them that will remove it."""
-        self.restarters = 0
-        """Restarts that stop it in order to start it again."""
-        self.preempted: Final = asyncio.Event()
-
-    def publish(self, snapshot: Snapshot, stage: Stage | None, *, gone: bool = False) -> None:
-        before, self.view = self.view, View(snapshot, stage, gone=gone)
-        before.supersede()
-
-    async def until(self, met: Callable[[View], bool]) -> View:
-        """Return the first view from now on that ``met`` accepts. Wait for it if need be."""
-        while not met(self.view):
-            await self.view.superseded()
-        return self.view
 
 
 class Claim:
@@ -147,7 +91,7 @@ class Claim:
         self._registry.free_name(self.snapshot)
 
 
-class Registry:
+class Registry(Directory):
     def __init__(
         self,
         journal: Journal,
@@ -156,66 +100,11 @@ class Registry:
         feed: Feed,
         known: Sequence[Snapshot] = (),
     ) -> None:
+        super().__init__(known)
         self._journal = journal
         self._feed = feed
         self._now = now
         self._revision = feed.revision
-        self._subjects: dict[ContainerId, Subject] = {}
-        self._ids: list[ContainerId] = []
-        self._ages: list[Age] = []
-        self._names: dict[str, ContainerId] = {}
-        for snapshot in known:
-            self._list(Subject(snapshot))
-            if snapshot.spec.name and not (
-                isinstance(snapshot.state, Removing) and snapshot.leftovers
-            ):
-                self._names[snapshot.spec.name] = snapshot.id
-
-    # Reading: none of these waits.
-
-    def find(self, reference: str) -> Subject:
-        """Return the container with this id, this name, or the only one with this id prefix."""
-        if subject := self._subjects.get(ContainerId(reference)):
-            return subject
-        named = self._subjects.get(self._names.get(reference, _NOBODY))
-        # A rename that is not committed yet has only reserved its name.
-        if named and named.view.snapshot.spec.name == reference:
-            return named
-        ids = self._with_prefix(reference)
-        if len(ids) > 1:
-            candidates = ",".join(ids[:MOST_CANDIDATES])
-            raise errors.AmbiguousReference(
-                f"cannot find container {reference!r}: {len(ids)} containers have this prefix",
-                reference=reference,
-                candidates=candidates,
-            )
-        if not ids:
-            raise _unknown(reference)
-        return self._subjects[ids[0]]
-
-    def peek(self, reference: str) -> View:
-        return self.find(reference).view
-
-    def page(self, after: Age | None, size: int, wanted: Filter = EVERYTHING) -> list[View]:
-        """Return up to ``size`` containers that come after ``after``, oldest first."""
-        start = bisect_right(self._ages, after) if after else 0
-        views = (self._subjects[id].view for _, id in islice(self._ages, start, None))
-        return list(islice((view for view in views if wanted.fits(view.snapshot)), size))
-
-    def all(self) -> list[Snapshot]:
-        return [self._subjects[id].view.snapshot for _, id in self._ages]
-
-    def knows(self, container: ContainerId) -> bool:
-        return container in self._subjects
-
-    def refuse_taken(self, name: str, what: str) -> None:
-        """Raise NameTaken if a container has this name, or is about to."""
-        if holder := self._names.get(name):
-            raise errors.NameTaken(
-                f"{what}: container {holder} has the name {name!r}", name=name, container=holder
-            )
-
-    # Changing.
 
     @asynccontextmanager
     async def claim(self, reference: str, *, generation: int | None = None) -> AsyncIterator[Claim]:
@@ -226,7 +115,7 @@ class Registry:
         subject = self.find(reference)
         async with subject.lock:
             if subject.view.gone:
-                raise _unknown(reference)
+                raise unknown(reference)
             claim = Claim(self, subject, subject.view.snapshot)
             refuse_stale(claim.snapshot, generation)
             try:
@@ -251,8 +140,8 @@ class Registry:
                     if subject.view.stage is not None:
                         claim.show(None)
         finally:
-            if name and not self.knows(snapshot.id) and self._names.get(name) == snapshot.id:
-                del self._names[name]
+            if name and not self.knows(snapshot.id):
+                self._free(name, snapshot.id)
 
     @contextmanager
     def preempting(self, subject: Subject, *, removing: bool) -> Iterator[None]:
@@ -311,7 +200,7 @@ class Registry:
         try:
             after = await self.apply(claim, (Renamed(name),))
         except BaseException:
-            del self._names[name]
+            self._free(name, before.id)
             raise
         self.free_name(before)
         return after
@@ -335,12 +224,7 @@ class Registry:
 
     def free_name(self, snapshot: Snapshot) -> None:
         """``Claim.free_name``'s work: call that."""
-        if self._names.get(snapshot.spec.name) == snapshot.id:
-            del self._names[snapshot.spec.name]
-
-    def _reserve(self, name: str, container: ContainerId, what: str) -> None:
-        self.refuse_taken(name, what)
-        self._names[name] = container
+        self._free(snapshot.spec.name, snapshot.id)
 
     def _happening(self, event: Event | None, after: Snapshot) -> Happening:
         """Return that ``event`` led to ``after``; None: it was created."""
@@ -359,30 +243,6 @@ class Registry:
         )
         return Happening(removed, "{}")
 
-    def _list(self, subject: Subject) -> None:
-        snapshot = subject.view.snapshot
-        self._subjects[snapshot.id] = subject
-        insort(self._ids, snapshot.id)
-        insort(self._ages, age(snapshot))
-
-    def _unlist(self, subject: Subject) -> None:
-        snapshot = subject.view.snapshot
-        self.free_name(snapshot)
-        del self._subjects[snapshot.id]
-        del self._ids[bisect_left(self._ids, snapshot.id)]
-        del self._ages[bisect_left(self._ages, age(snapshot))]
-
-    def _with_prefix(self, reference: str) -> list[ContainerId]:
-        if not is_id_prefix(reference):
-            return []
-        first = bisect_left(self._ids, reference)
-        last = bisect_right(self._ids, reference + "g")  # "g" comes after every digit of an id
-        return self._ids[first:last]
-
-
-def age(snapshot: Snapshot) -> Age:
-    return (snapshot.created, snapshot.id)
-
 
 def refuse_stale(snapshot: Snapshot, generation: int | None) -> None:
     """Refuse a change by a caller who knows another spec. ``claim`` does that for every verb."""
@@ -397,9 +257,3 @@ def refuse_stale(snapshot: Snapshot, generation: int | None) -> None:
 
 def _revised(snapshot: Snapshot, revision: int) -> Snapshot:
     return replace(snapshot, revision=revision)
-
-
-def _unknown(reference: str) -> errors.ContainerNotFound:
-    return errors.ContainerNotFound(
-        f"cannot find container {reference!r}: no id, name or id prefix fits", reference=reference
-    )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from moored.registry import View
+    from moored.directory import View
     from tests.fakes.containerd import FakeContainerd
     from tests.faults.world import World
 
@@ -106,7 +106,7 @@ def _lives(view: View) -> bool:
 
 
 async def _clear(world: World) -> None:
-    cleaner = world.house.cleaner
+    cleaner = world.verbs.cleaner
     for snapshot in world.house.registry.all():
         with suppress(errors.ContainerNotFound):
             await cleaner.cleanup(snapshot.id, force=True, and_remove=True)

@@ -30,7 +30,7 @@ CALLS = ("Tasks.Kill", "Tasks.Delete", "Snapshots.Remove", "Containers.Delete")
 async def clean(
     world: World, reference: str = "web", *, force: bool = True, remove: bool = True
 ) -> CleanupOutcome:
-    return await soon(world.house.cleaner.cleanup(reference, force=force, and_remove=remove))
+    return await soon(world.verbs.cleaner.cleanup(reference, force=force, and_remove=remove))
 
 
 async def test_a_running_container_is_killed_and_every_resource_has_its_row(world: World) -> None:
@@ -60,11 +60,11 @@ async def test_a_cleanup_without_remove_keeps_what_belongs_to_the_container(worl
     assert isinstance(kept.state, Exited)
     assert Kind.LAYER not in {row.resource.kind for row in outcome.rows}
     assert (await clean(world, remove=False)).rows == []
-    await soon(world.house.starter.start("web"))
+    await soon(world.verbs.starter.start("web"))
 
 
 async def test_a_container_that_never_ran_is_removed(world: World) -> None:
-    await world.house.creator.create(STAYS)
+    await world.verbs.creator.create(STAYS)
     (only,) = world.house.registry.all()
     assert isinstance(only.state, Created)
     assert (await clean(world, only.id)).complete
@@ -148,25 +148,25 @@ async def test_a_caller_that_goes_away_does_not_stop_a_cleanup(world: World) -> 
 async def test_a_stop_kills_what_does_not_listen(world: World) -> None:
     world.fake.deafen(15)
     await world.start(name="web")
-    outcome = await soon(world.house.stopper.stop("web", timeout=timedelta(milliseconds=20)))
+    outcome = await soon(world.verbs.stopper.stop("web", timeout=timedelta(milliseconds=20)))
     assert outcome.snapshot.exit is not None
     assert outcome.snapshot.exit.signal == 9
     assert not outcome.already_stopped
-    assert (await soon(world.house.stopper.stop("web"))).already_stopped
+    assert (await soon(world.verbs.stopper.stop("web"))).already_stopped
 
 
 async def test_a_stop_of_a_paused_container_is_refused(world: World) -> None:
     started = await world.start(name="web")
     await world.pause(started.id)
     with pytest.raises(errors.ContainerPaused):
-        await soon(world.house.stopper.stop("web"))
+        await soon(world.verbs.stopper.stop("web"))
     assert (await clean(world)).complete
 
 
 async def test_a_kill_whose_exit_is_not_seen_is_an_error_and_the_next_cleanup_goes_on(
     world: World,
 ) -> None:
-    object.__setattr__(world.house.stopper, "kill_limit", 0.05)
+    object.__setattr__(world.verbs.stopper, "kill_limit", 0.05)
     with world.fake.hold("Tasks.Wait"):
         await world.start(name="web")
         with pytest.raises(errors.StopUnfinished):
@@ -192,7 +192,7 @@ async def test_what_is_being_removed_is_not_started(world: World) -> None:
         cleaning = asyncio.create_task(clean(world))
         await hold.reached()
         with pytest.raises(errors.ContainerRemoving):
-            await soon(world.house.starter.start("web"))
+            await soon(world.verbs.starter.start("web"))
     await soon(cleaning)
 
 

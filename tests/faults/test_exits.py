@@ -82,7 +82,7 @@ async def test_a_late_exit_of_an_old_run_changes_nothing(world: World) -> None:
     async with world.house.registry.claim("web") as claim:
         await world.house.keepers.exits.settle(claim, 1, _other(first))
     assert world.snapshot("web").exit == first.exit
-    await soon(world.house.starter.start("web"))
+    await soon(world.verbs.starter.start("web"))
     async with world.house.registry.claim("web") as claim:
         await world.house.keepers.exits.settle(claim, 1, _other(first))
     assert world.snapshot("web").exit is None

@@ -119,7 +119,7 @@ async def test_killed_by_us_it_does_not_whatever_happened_before(
     web = await started(world, exits)
     kernel.kills[f"/faults/{web.id}.1"] = 1
     world.fake.deafen(SIGTERM, run=f"{web.id}.1")
-    await soon(world.house.killer.kill("web", signal=SIGKILL))
+    await soon(world.verbs.killer.kill("web", signal=SIGKILL))
     exit = await exit_of(world)
     assert (exit.origin, exit.signal) == (Origin.SIGNAL, 9)
 
@@ -129,7 +129,7 @@ async def test_killed_by_the_kernel_while_it_is_stopped_it_does(
 ) -> None:
     web = await started(world, exits)
     world.fake.deafen(SIGTERM, run=f"{web.id}.1")
-    stopping = asyncio.create_task(world.house.stopper.stop("web"))
+    stopping = asyncio.create_task(world.verbs.stopper.stop("web"))
     await world.until("web", lambda v: v.snapshot.intent == STOP)
     kernel.kills[f"/faults/{web.id}.1"] = 1
     world.fake.signal(f"{web.id}.1", SIGKILL)
@@ -142,7 +142,7 @@ async def test_what_an_earlier_server_may_have_killed_counts_as_ours(
 ) -> None:
     web = await started(world, exits)
     async with world.house.registry.claim("web") as claim:
-        await claim.apply(StopRequested(STOP, world.house.creator.clock.now()))
+        await claim.apply(StopRequested(STOP, world.verbs.creator.clock.now()))
     await exits.close()
     kernel.kills[f"/faults/{web.id}.1"] = 1
     world.fake.signal(f"{web.id}.1", SIGKILL)
@@ -204,8 +204,8 @@ async def test_what_was_killed_before_it_was_on_record_as_running_is_told(
 ) -> None:
     house = world.house
     watcher = replace(house.keepers.exits, memory=memory(world, kernel), _waits={})
-    bring_up = replace(house.starter.bring_up, watch=watcher)
-    starter = replace(house.starter, bring_up=bring_up)
+    bring_up = replace(house.verbs.starter.bring_up, watch=watcher)
+    starter = replace(house.verbs.starter, bring_up=bring_up)
     with world.fake.hold("Tasks.Start", after=True) as hold:
         starting = asyncio.create_task(starter.create_and_start(replace(STAYS, name="web")))
         await hold.reached()
@@ -247,4 +247,4 @@ async def test_the_next_run_begins_with_no_kills(
     kernel.kills[f"/faults/{web.id}.1"] = 1
     world.fake.exit(f"{web.id}.1", 0)
     await exit_of(world)
-    assert (await soon(world.house.starter.start("web"))).snapshot.oom_kills == 0
+    assert (await soon(world.verbs.starter.start("web"))).snapshot.oom_kills == 0

@@ -46,9 +46,9 @@ def steps_of(snapshot: Snapshot) -> list[str]:
 
 
 async def test_a_plan_of_a_spec_is_what_its_start_does(world: World) -> None:
-    plan = await soon(world.house.planner.of_spec(WEB))
+    plan = await soon(world.verbs.planner.of_spec(WEB))
     assert plan.snapshot.id == STAND_IN
-    started = (await soon(world.house.starter.create_and_start(WEB))).snapshot
+    started = (await soon(world.verbs.starter.create_and_start(WEB))).snapshot
     assert [step.name for step in plan.steps] == steps_of(started)
     real = {thing.replace(started.id, STAND_IN) for thing in held(started, 1)}
     assert set(acquired(plan)) == real
@@ -58,11 +58,11 @@ async def test_a_plan_of_a_spec_is_what_its_start_does(world: World) -> None:
 
 
 async def test_a_plan_of_a_second_run_keeps_the_layer_of_the_first(world: World) -> None:
-    await soon(world.house.starter.create_and_start(WEB))
-    await soon(world.house.stopper.stop("web"))
-    plan = await soon(world.house.planner.of_container("web"))
+    await soon(world.verbs.starter.create_and_start(WEB))
+    await soon(world.verbs.stopper.stop("web"))
+    plan = await soon(world.verbs.planner.of_container("web"))
     assert not any(thing.startswith("layer") for thing in acquired(plan))
-    started = (await soon(world.house.starter.start("web"))).snapshot
+    started = (await soon(world.verbs.starter.start("web"))).snapshot
     assert set(acquired(plan)) == held(started, 2)
     assert json.loads(plan.runtime_spec) == await given(world, f"{started.id}.2")
 
@@ -70,7 +70,7 @@ async def test_a_plan_of_a_second_run_keeps_the_layer_of_the_first(world: World)
 async def test_a_plan_leaves_nothing_not_even_a_name(world: World) -> None:
     before = world.inventory()
     story = list(world.fake.story)
-    await soon(world.house.planner.of_spec(WEB))
+    await soon(world.verbs.planner.of_spec(WEB))
     assert world.inventory() == before
     assert world.fake.story == story
     assert world.house.registry.all() == []
@@ -78,14 +78,14 @@ async def test_a_plan_leaves_nothing_not_even_a_name(world: World) -> None:
 
 
 async def test_a_plan_changes_nothing_of_the_container(world: World) -> None:
-    created = await soon(world.house.creator.create(WEB))
-    await soon(world.house.planner.of_container("web"))
+    created = await soon(world.verbs.creator.create(WEB))
+    await soon(world.verbs.planner.of_container("web"))
     assert world.snapshot("web") is created
 
 
 async def test_a_running_container_has_nothing_planned(world: World) -> None:
     await world.start(name="web")
-    plan = await soon(world.house.planner.of_container("web"))
+    plan = await soon(world.verbs.planner.of_container("web"))
     assert plan.already_running
     assert plan.runtime_spec == ""
 
@@ -93,15 +93,15 @@ async def test_a_running_container_has_nothing_planned(world: World) -> None:
 async def test_a_plan_is_refused_as_the_start_would_be(world: World) -> None:
     await world.start(name="web")
     with pytest.raises(errors.NameTaken):
-        await soon(world.house.planner.of_spec(WEB))
+        await soon(world.verbs.planner.of_spec(WEB))
     with pytest.raises(errors.ImageNotFound):
-        await soon(world.house.planner.of_spec(Spec(image="nothing:1")))
+        await soon(world.verbs.planner.of_spec(Spec(image="nothing:1")))
     with pytest.raises(errors.ContainerNotFound):
-        await soon(world.house.planner.of_container("nobody"))
+        await soon(world.verbs.planner.of_container("nobody"))
     with pytest.raises(errors.EtagMismatch):
-        await soon(world.house.planner.of_container("web", generation=2))
+        await soon(world.verbs.planner.of_container("web", generation=2))
     await world.pause(world.snapshot("web").id)
     with pytest.raises(errors.ContainerPaused):
-        await soon(world.house.planner.of_container("web"))
+        await soon(world.verbs.planner.of_container("web"))
     with pytest.raises(errors.InvalidField):
-        await soon(world.house.planner.of_spec(Spec(image="thing:1", name="a/b")))
+        await soon(world.verbs.planner.of_spec(Spec(image="thing:1", name="a/b")))

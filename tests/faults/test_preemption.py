@@ -23,13 +23,13 @@ async def test_a_cleanup_preempts_a_start_in_each_of_its_steps_and_leaves_nothin
     world: World, call: str, *, after: bool, remove: bool
 ) -> None:
     before = world.inventory()
-    container = (await world.house.creator.create(STAYS)).id
+    container = (await world.verbs.creator.create(STAYS)).id
     subject = world.house.registry.find(container)
     with world.fake.hold(call, after=after) as hold:
-        starting = asyncio.create_task(world.house.starter.start(container))
+        starting = asyncio.create_task(world.verbs.starter.start(container))
         await hold.reached()
         cleaning = asyncio.create_task(
-            world.house.cleaner.cleanup(container, force=True, and_remove=remove)
+            world.verbs.cleaner.cleanup(container, force=True, and_remove=remove)
         )
         await soon(subject.preempted.wait())
     with pytest.raises(errors.PreemptedByCleanup):
@@ -41,16 +41,16 @@ async def test_a_cleanup_preempts_a_start_in_each_of_its_steps_and_leaves_nothin
 
 
 async def test_a_cleanup_does_not_wait_for_a_turn_that_a_start_waits_for(world: World) -> None:
-    gate = world.house.starter.gate
-    container = (await world.house.creator.create(STAYS)).id
+    gate = world.verbs.starter.gate
+    container = (await world.verbs.creator.create(STAYS)).id
     idle = asyncio.Event()
     for _ in range(gate.width):
         await gate.enter(idle)
-    starting = asyncio.create_task(world.house.starter.start(container))
+    starting = asyncio.create_task(world.verbs.starter.start(container))
     subject = world.house.registry.find(container)
     await soon(subject.until(lambda view: view.stage is not None))
     cleaning = asyncio.create_task(
-        world.house.cleaner.cleanup(container, force=False, and_remove=True)
+        world.verbs.cleaner.cleanup(container, force=False, and_remove=True)
     )
     with pytest.raises(errors.PreemptedByCleanup):
         await soon(starting)

@@ -104,7 +104,7 @@ async def test_a_removal_that_was_cut_short_goes_on(world: World, home: Path) ->
     await world.start(name="web")
     with world.fake.hold("Snapshots.Remove") as hold:
         cleaning = asyncio.create_task(
-            world.house.cleaner.cleanup("web", force=True, and_remove=True)
+            world.verbs.cleaner.cleanup("web", force=True, and_remove=True)
         )
         await hold.reached()
         async with copied(world, home / "two") as other:
@@ -132,7 +132,7 @@ async def test_a_stop_that_was_under_way_goes_on(world: World, home: Path) -> No
     world.fake.deafen(15)
     await world.start(name="web", stop_timeout=timedelta(milliseconds=50))
     with world.fake.hold("Tasks.Kill", times=9):
-        stopping = asyncio.create_task(world.house.stopper.stop("web"))
+        stopping = asyncio.create_task(world.verbs.stopper.stop("web"))
         await world.until("web", lambda seen: isinstance(seen.snapshot.state, Stopping))
         async with copied(world, home / "two") as other:
             world.fake.forgive()

@@ -48,10 +48,10 @@ class Caller:
     async def _answer(self, world: World, mark: Mark) -> Any:
         house = world.house
         desk = StartingDesk(
-            registry=house.registry,
-            creator=house.creator,
-            starter=house.starter,
-            planner=house.planner,
+            directory=house.registry,
+            creator=house.verbs.creator,
+            starter=house.verbs.starter,
+            planner=house.verbs.planner,
         )
         if isinstance(self.message, container_service_pb2.CreateRequest):
             return await desk.create(self.message, mark)
@@ -79,7 +79,7 @@ async def test_a_retry_gets_the_first_answer_though_the_container_has_changed(
     world: World, home: Path
 ) -> None:
     first = await start(world)
-    await soon(world.house.stopper.stop("web"))
+    await soon(world.verbs.stopper.stop("web"))
     assert await start(world) == first
     async with copied(world, home / "two") as other:
         assert await start(other) == first
@@ -158,7 +158,7 @@ async def test_a_start_that_nobody_undoes_is_not_waited_for_without_end(
         cut = asyncio.create_task(start.killed(world))
         await hold.reached()
         async with copied(world, home / "two") as other:
-            object.__setattr__(other.house.starter.limits, "step", 0.05)
+            object.__setattr__(other.house.verbs.starter.limits, "step", 0.05)
             with pytest.raises(errors.Interrupted):
                 await start(other)
             cut.cancel()
@@ -195,7 +195,7 @@ async def test_a_container_that_ran_and_was_removed_is_not_made_again(
     world: World, home: Path
 ) -> None:
     lost = await start.killed(world)
-    await soon(world.house.cleaner.cleanup("web", force=True, and_remove=True))
+    await soon(world.verbs.cleaner.cleanup("web", force=True, and_remove=True))
     async with copied(world, home / "two") as other:
         with pytest.raises(errors.ContainerNotFound, match=lost.container.id):
             await start(other)

@@ -180,7 +180,7 @@ async def test_it_gives_up_after_as_many_as_it_may(world: World) -> None:
 @pytest.mark.parametrize("policy", [ALWAYS, UNLESS_STOPPED, ON_FAILURE])
 async def test_a_stop_is_the_end_of_it(world: World, policy: RestartPolicy) -> None:
     await world.start(name="web", restart_policy=policy)
-    await soon(world.house.stopper.stop("web"))
+    await soon(world.verbs.stopper.stop("web"))
     stopped = await world.settled("web")
     assert isinstance(stopped.state, Exited)
     assert stopped.intent == STOP
@@ -188,7 +188,7 @@ async def test_a_stop_is_the_end_of_it(world: World, policy: RestartPolicy) -> N
 
 async def test_a_stop_ends_the_wait(world: World) -> None:
     first = await waiting(world)
-    await soon(world.house.stopper.stop("web"))
+    await soon(world.verbs.stopper.stop("web"))
     await comes_due(world, first)
     assert isinstance(world.snapshot("web").state, Exited)
     assert world.snapshot("web").run == 1
@@ -196,7 +196,7 @@ async def test_a_stop_ends_the_wait(world: World) -> None:
 
 async def test_a_cleanup_ends_the_wait(world: World) -> None:
     first = await waiting(world)
-    await soon(world.house.cleaner.cleanup("web", force=False, and_remove=False))
+    await soon(world.verbs.cleaner.cleanup("web", force=False, and_remove=False))
     await comes_due(world, first)
     assert isinstance(world.snapshot("web").state, Exited)
     assert world.snapshot("web").run == 1
@@ -205,7 +205,7 @@ async def test_a_cleanup_ends_the_wait(world: World) -> None:
 async def test_a_removal_ends_the_wait(world: World) -> None:
     before = world.inventory()
     first = await waiting(world)
-    await soon(world.house.cleaner.cleanup("web", force=False, and_remove=True))
+    await soon(world.verbs.cleaner.cleanup("web", force=False, and_remove=True))
     await comes_due(world, first)
     assert world.inventory() == before
 
@@ -213,7 +213,7 @@ async def test_a_removal_ends_the_wait(world: World) -> None:
 async def test_an_update_to_another_policy_ends_the_wait(world: World) -> None:
     first = await waiting(world)
     values = replace(first.spec, restart_policy=RestartPolicy())
-    await soon(world.house.updater.update("web", values, ["restart_policy"]))
+    await soon(world.verbs.updater.update("web", values, ["restart_policy"]))
     await comes_due(world, first)
     assert isinstance(world.snapshot("web").state, Exited)
     assert world.snapshot("web").run == 1
@@ -221,7 +221,7 @@ async def test_an_update_to_another_policy_ends_the_wait(world: World) -> None:
 
 async def test_a_start_by_hand_is_the_one_that_counts(world: World) -> None:
     first = await waiting(world)
-    by_hand = (await soon(world.house.starter.start("web"))).snapshot
+    by_hand = (await soon(world.verbs.starter.start("web"))).snapshot
     assert (by_hand.run, by_hand.restarts, by_hand.attempts) == (2, 0, 0)
     await comes_due(world, first)
     assert world.snapshot("web").state == by_hand.state
@@ -262,9 +262,9 @@ async def test_a_restart_that_cannot_begin_is_given_up_in_the_open(
 ) -> None:
     """Here: the policy of the server has changed since."""
     spec = replace(_spec(), network="host", restart_policy=ALWAYS)
-    admission = replace(world.house.creator.admission, host_network_allowed=True)
-    creator = replace(world.house.creator, admission=admission)
-    starter = replace(world.house.starter, creator=creator)
+    admission = replace(world.verbs.creator.admission, host_network_allowed=True)
+    creator = replace(world.verbs.creator, admission=admission)
+    starter = replace(world.verbs.starter, creator=creator)
     started = (await soon(starter.create_and_start(spec))).snapshot
     async with keeping(world):
         world.fake.exit(f"{started.id}.1", 1)
@@ -290,7 +290,7 @@ async def test_what_was_stopped_comes_back_with_the_server_only_if_always(
     world: World, home: Path, policy: RestartPolicy, *, comes_back: bool
 ) -> None:
     await world.start(name="web", restart_policy=policy)
-    await soon(world.house.stopper.stop("web"))
+    await soon(world.verbs.stopper.stop("web"))
     async with copied(world, home / "two") as other:
         await recover(other)
         assert isinstance(other.snapshot("web").state, Restarting) is comes_back
@@ -351,7 +351,7 @@ async def test_a_wish_that_it_stops_outlives_the_process(world: World) -> None:
     """A kill by its caller: the intent changed, and nobody waits for the end."""
     started = await world.start(name="web", restart_policy=ALWAYS)
     async with world.house.registry.claim("web") as claim:
-        now = world.house.creator.clock.now()
+        now = world.verbs.creator.clock.now()
         await claim.apply(StopRequested(STOP, now, waited_for=False))
     world.fake.signal(f"{started.id}.1", 15)
     await world.until("web", lambda v: isinstance(v.snapshot.state, Exited))

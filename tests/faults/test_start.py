@@ -78,7 +78,7 @@ async def test_a_start_that_breaks_leaves_no_trace(
     assert failed.failure is not None
     assert (failed.failure.step, failed.failure.reason) == (STEPS[call], "RUNTIME_UNREACHABLE")
     assert failed.failure.retriable
-    again = await soon(world.house.starter.start("web"))
+    again = await soon(world.verbs.starter.start("web"))
     assert isinstance(again.snapshot.state, Running)
     assert again.snapshot.run == 2
     assert again.snapshot.failure is None
@@ -109,7 +109,7 @@ async def test_a_task_that_was_half_made_is_cleaned_up(
 
 async def test_a_start_that_hangs_is_undone_after_its_time(world: World) -> None:
     before = world.inventory()
-    object.__setattr__(world.house.starter.bring_up, "task_limit", 0.05)
+    object.__setattr__(world.verbs.starter.bring_up, "task_limit", 0.05)
     with world.fake.hold("Tasks.Create"), pytest.raises(errors.RuntimeUnreachable):
         await world.start(name="web")
     assert world.inventory() == before
@@ -168,7 +168,7 @@ async def test_an_undo_that_fails_strands_the_container_and_the_sweep_mends_it(
     assert Kind.TASK in {left.resource.kind for left in stranded.leftovers}
     assert "cannot undo task" in caught.value.__notes__[0]
     with pytest.raises(errors.ContainerStranded):
-        await world.house.starter.start("web")
+        await world.verbs.starter.start("web")
     await world.house.keepers.sweep.round()
     assert isinstance(world.snapshot("web").state, Stranded)
     world.fake.forgive()
@@ -179,7 +179,7 @@ async def test_an_undo_that_fails_strands_the_container_and_the_sweep_mends_it(
 
 async def test_two_starts_of_one_container_make_one_run(world: World) -> None:
     first = await world.start(name="web")
-    outcomes = await asyncio.gather(*(soon(world.house.starter.start("web")) for _ in range(5)))
+    outcomes = await asyncio.gather(*(soon(world.verbs.starter.start("web")) for _ in range(5)))
     assert all(outcome.already_running for outcome in outcomes)
     assert world.snapshot("web").run == first.run == 1
 
@@ -188,7 +188,7 @@ async def test_a_start_that_waits_for_another_finds_it_running(world: World) -> 
     with world.fake.hold("Tasks.Create") as hold:
         first = asyncio.create_task(world.start(name="web"))
         await hold.reached()
-        second = asyncio.create_task(world.house.starter.start("web"))
+        second = asyncio.create_task(world.verbs.starter.start("web"))
         await asyncio.sleep(0)
     assert isinstance((await soon(first)).state, Running)
     assert (await soon(second)).already_running
@@ -210,15 +210,15 @@ async def test_a_paused_container_is_not_started(world: World) -> None:
     await world.pause(started.id)
     assert isinstance(world.snapshot("web").state, Frozen)
     with pytest.raises(errors.ContainerPaused):
-        await world.house.starter.start("web")
+        await world.verbs.starter.start("web")
 
 
 async def test_a_second_run_uses_the_layer_of_the_first(world: World) -> None:
     await world.start(name="web")
-    await soon(world.house.stopper.stop("web"))
+    await soon(world.verbs.stopper.stop("web"))
     layers = world.fake.inventory().active_layers
     world.fake.lose("request", "Tasks.Create")
     with pytest.raises(errors.RuntimeUnreachable):
-        await world.house.starter.start("web")
+        await world.verbs.starter.start("web")
     assert world.fake.inventory().active_layers == layers
-    assert isinstance((await soon(world.house.starter.start("web"))).snapshot.state, Running)
+    assert isinstance((await soon(world.verbs.starter.start("web"))).snapshot.state, Running)

@@ -56,7 +56,7 @@ async def waiting(world: World, policy: RestartPolicy = AGAIN) -> Snapshot:
     await world.until("web", lambda view: isinstance(view.snapshot.state, Exited | Restarting))
     async with world.house.registry.claim("web") as claim:
         if isinstance(claim.snapshot.state, Exited):
-            due = world.house.cleaner.clock.now() + LONG
+            due = world.verbs.cleaner.clock.now() + LONG
             await claim.apply(RestartScheduled(due, 1))
         return claim.snapshot
 
@@ -66,17 +66,17 @@ async def waiting(world: World, policy: RestartPolicy = AGAIN) -> Snapshot:
 
 async def test_a_pause_freezes_and_a_resume_thaws(world: World) -> None:
     await world.start(name="web")
-    paused = await soon(world.house.pauser.pause("web"))
+    paused = await soon(world.verbs.pauser.pause("web"))
     assert isinstance(paused.state, Frozen)
-    assert await soon(world.house.pauser.pause("web")) == paused
-    resumed = await soon(world.house.pauser.resume("web"))
+    assert await soon(world.verbs.pauser.pause("web")) == paused
+    resumed = await soon(world.verbs.pauser.resume("web"))
     assert isinstance(resumed.state, Running)
-    assert await soon(world.house.pauser.resume("web")) == resumed
+    assert await soon(world.verbs.pauser.resume("web")) == resumed
 
 
 async def test_what_has_no_process_is_not_paused(world: World) -> None:
-    await world.house.creator.create(replace(STAYS, name="web"))
-    for verb in (world.house.pauser.pause, world.house.pauser.resume):
+    await world.verbs.creator.create(replace(STAYS, name="web"))
+    for verb in (world.verbs.pauser.pause, world.verbs.pauser.resume):
         with pytest.raises(errors.ContainerNotRunning):
             await soon(verb("web"))
 
@@ -84,12 +84,12 @@ async def test_what_has_no_process_is_not_paused(world: World) -> None:
 async def test_what_is_being_stopped_is_not_paused(world: World) -> None:
     world.fake.deafen(15)
     await world.start(name="web")
-    stopping = asyncio.create_task(world.house.stopper.stop("web", timeout=LONG))
+    stopping = asyncio.create_task(world.verbs.stopper.stop("web", timeout=LONG))
     await world.until("web", lambda view: isinstance(view.snapshot.state, Stopping))
-    for verb in (world.house.pauser.pause, world.house.pauser.resume):
+    for verb in (world.verbs.pauser.pause, world.verbs.pauser.resume):
         with pytest.raises(errors.ContainerNotRunning):
             await soon(verb("web"))
-    await soon(world.house.killer.kill("web"))
+    await soon(world.verbs.killer.kill("web"))
     await soon(stopping)
 
 
@@ -100,26 +100,26 @@ async def test_a_pause_whose_answer_is_lost_can_be_asked_for_again(
     await world.start(name="web")
     world.fake.lose(loss, "Tasks.Pause")
     with pytest.raises(errors.RuntimeUnreachable):
-        await soon(world.house.pauser.pause("web"))
-    assert isinstance((await soon(world.house.pauser.pause("web"))).state, Frozen)
+        await soon(world.verbs.pauser.pause("web"))
+    assert isinstance((await soon(world.verbs.pauser.pause("web"))).state, Frozen)
     world.fake.lose(loss, "Tasks.Resume")
     with pytest.raises(errors.RuntimeUnreachable):
-        await soon(world.house.pauser.resume("web"))
-    assert isinstance((await soon(world.house.pauser.resume("web"))).state, Running)
+        await soon(world.verbs.pauser.resume("web"))
+    assert isinstance((await soon(world.verbs.pauser.resume("web"))).state, Running)
 
 
 async def test_a_pause_that_the_runtime_refuses_is_told_with_its_words(world: World) -> None:
     await world.start(name="web")
     world.fake.refuse("Tasks.Pause", grpc.StatusCode.UNKNOWN, "no freezer")
     with pytest.raises(errors.RuntimeRefused, match="no freezer"):
-        await soon(world.house.pauser.pause("web"))
+        await soon(world.verbs.pauser.pause("web"))
     assert isinstance(world.snapshot("web").state, Running)
 
 
 async def test_a_pause_of_a_process_that_has_just_ended_says_so(world: World) -> None:
     started = await world.start(name="web")
     async with world.house.registry.claim("web"):
-        pausing = asyncio.create_task(world.house.pauser.pause("web"))
+        pausing = asyncio.create_task(world.verbs.pauser.pause("web"))
         await asyncio.sleep(0)
         world.fake.exit(f"{started.id}.1", 7)
     with pytest.raises(errors.ContainerNotRunning):
@@ -132,7 +132,7 @@ async def test_a_pause_of_a_process_that_has_just_ended_says_so(world: World) ->
 async def test_a_caller_that_goes_away_before_its_claim_has_changed_nothing(world: World) -> None:
     await world.start(name="web")
     async with world.house.registry.claim("web") as claim:
-        caller = asyncio.create_task(world.house.pauser.pause("web"))
+        caller = asyncio.create_task(world.verbs.pauser.pause("web"))
         await asyncio.sleep(0)
         caller.cancel()
         await asyncio.wait([caller])
@@ -143,7 +143,7 @@ async def test_a_caller_that_goes_away_before_its_claim_has_changed_nothing(worl
 async def test_a_pause_goes_on_when_its_caller_goes_away(world: World) -> None:
     await world.start(name="web")
     with world.fake.hold("Tasks.Pause") as hold:
-        caller = asyncio.create_task(world.house.pauser.pause("web"))
+        caller = asyncio.create_task(world.verbs.pauser.pause("web"))
         await hold.reached()
         stage = world.house.registry.peek("web").stage
         assert stage is not None
@@ -159,20 +159,20 @@ async def test_a_pause_goes_on_when_its_caller_goes_away(world: World) -> None:
 
 async def test_a_kill_ends_the_process_and_nothing_starts_it_again(world: World) -> None:
     await world.start(name="web")
-    killed = await soon(world.house.killer.kill("web"))
+    killed = await soon(world.verbs.killer.kill("web"))
     assert isinstance(killed.state, Stopping)
     ended = await exited(world)
     assert ended.intent == STOP
     assert ended.exit is not None
     assert ended.exit.signal == SIGKILL
     with pytest.raises(errors.ContainerNotRunning):
-        await soon(world.house.killer.kill("web"))
+        await soon(world.verbs.killer.kill("web"))
 
 
 async def test_a_signal_that_is_a_message_changes_nothing(world: World) -> None:
     world.fake.deafen(SIGHUP)
     before = await world.start(name="web")
-    assert await soon(world.house.killer.kill("web", signal=SIGHUP)) == world.snapshot("web")
+    assert await soon(world.verbs.killer.kill("web", signal=SIGHUP)) == world.snapshot("web")
     assert world.snapshot("web").intent == before.intent
     assert isinstance(world.snapshot("web").state, Running)
 
@@ -183,26 +183,26 @@ async def test_a_signal_that_is_meant_to_end_it_is_no_stop_but_takes_the_wish_to
 ) -> None:
     world.fake.deafen(asked)
     await world.start(name="web", stop_signal=stop_signal)
-    killed = await soon(world.house.killer.kill("web", signal=asked))
+    killed = await soon(world.verbs.killer.kill("web", signal=asked))
     assert isinstance(killed.state, Running)
     assert killed.intent == STOP
-    again = await soon(world.house.killer.kill("web", signal=asked))
+    again = await soon(world.verbs.killer.kill("web", signal=asked))
     assert again.revision == killed.revision
 
 
 async def test_a_paused_container_can_be_killed(world: World) -> None:
     await world.start(name="web")
-    await soon(world.house.pauser.pause("web"))
-    await soon(world.house.killer.kill("web"))
+    await soon(world.verbs.pauser.pause("web"))
+    await soon(world.verbs.killer.kill("web"))
     assert (await exited(world)).exit is not None
 
 
 async def test_a_kill_calls_off_the_run_to_come(world: World) -> None:
     await waiting(world)
     with pytest.raises(errors.ContainerNotRunning):
-        await soon(world.house.killer.kill("web", signal=SIGHUP))
+        await soon(world.verbs.killer.kill("web", signal=SIGHUP))
     assert isinstance(world.snapshot("web").state, Restarting)
-    assert isinstance((await soon(world.house.killer.kill("web"))).state, Exited)
+    assert isinstance((await soon(world.verbs.killer.kill("web"))).state, Exited)
 
 
 # Stop and Start of what waits for a restart
@@ -210,11 +210,11 @@ async def test_a_kill_calls_off_the_run_to_come(world: World) -> None:
 
 async def test_a_stop_calls_off_the_run_to_come(world: World) -> None:
     await waiting(world)
-    stopped = await soon(world.house.stopper.stop("web"))
+    stopped = await soon(world.verbs.stopper.stop("web"))
     assert not stopped.already_stopped
     assert isinstance(stopped.snapshot.state, Exited)
     assert stopped.snapshot.intent == STOP
-    assert (await soon(world.house.stopper.stop("web"))).already_stopped
+    assert (await soon(world.verbs.stopper.stop("web"))).already_stopped
 
 
 async def test_a_stop_of_what_has_ended_puts_on_record_that_it_shall_not_run(world: World) -> None:
@@ -222,16 +222,16 @@ async def test_a_stop_of_what_has_ended_puts_on_record_that_it_shall_not_run(wor
     world.fake.exit(f"{started.id}.1", 7)
     ended = await exited(world)
     assert ended.intent.action is Action.RUN
-    stopped = await soon(world.house.stopper.stop("web"))
+    stopped = await soon(world.verbs.stopper.stop("web"))
     assert stopped.already_stopped
     assert stopped.snapshot.intent == STOP
-    again = await soon(world.house.stopper.stop("web"))
+    again = await soon(world.verbs.stopper.stop("web"))
     assert again.snapshot.revision == stopped.snapshot.revision
 
 
 async def test_a_start_does_not_wait_for_the_run_to_come(world: World) -> None:
     await waiting(world)
-    started = await soon(world.house.starter.start("web"))
+    started = await soon(world.verbs.starter.start("web"))
     assert isinstance(started.snapshot.state, Running)
     assert (started.snapshot.attempts, started.snapshot.restarts) == (0, 0)
     assert started.snapshot.intent == Intent(Action.RUN, Asker.CALLER)
@@ -240,7 +240,7 @@ async def test_a_start_does_not_wait_for_the_run_to_come(world: World) -> None:
 @pytest.mark.parametrize("remove", [False, True])
 async def test_a_cleanup_calls_off_the_run_to_come(world: World, remove: bool) -> None:
     await waiting(world)
-    cleaned = await soon(world.house.cleaner.cleanup("web", force=False, and_remove=remove))
+    cleaned = await soon(world.verbs.cleaner.cleanup("web", force=False, and_remove=remove))
     assert cleaned.complete
     if remove:
         assert world.house.registry.all() == []
@@ -254,33 +254,33 @@ async def test_a_cleanup_calls_off_the_run_to_come(world: World, remove: bool) -
 
 async def test_a_restart_ends_one_run_and_begins_the_next(world: World) -> None:
     await world.start(name="web")
-    again = await soon(world.house.restarter.restart("web"))
+    again = await soon(world.verbs.restarter.restart("web"))
     assert isinstance(again.state, Running)
     assert again.run == 2
     assert again.intent == Intent(Action.RUN, Asker.CALLER)
 
 
 async def test_a_restart_of_what_does_not_run_is_a_start(world: World) -> None:
-    await world.house.creator.create(replace(STAYS, name="web"))
-    assert (await soon(world.house.restarter.restart("web"))).run == 1
+    await world.verbs.creator.create(replace(STAYS, name="web"))
+    assert (await soon(world.verbs.restarter.restart("web"))).run == 1
 
 
 async def test_a_restart_of_what_waits_for_one_is_a_start(world: World) -> None:
     await waiting(world)
-    again = await soon(world.house.restarter.restart("web"))
+    again = await soon(world.verbs.restarter.restart("web"))
     assert (again.run, again.restarts) == (2, 0)
 
 
 async def test_no_start_comes_between_the_halves_of_a_restart(world: World) -> None:
     world.fake.deafen(15)
     await world.start(name="web")
-    restarting = asyncio.create_task(world.house.restarter.restart("web", timeout=LONG))
+    restarting = asyncio.create_task(world.verbs.restarter.restart("web", timeout=LONG))
     await world.until("web", lambda view: isinstance(view.snapshot.state, Stopping))
     assert world.snapshot("web").intent == START_AGAIN
     with world.fake.hold("Tasks.Delete") as hold:
         world.fake.exit(f"{world.snapshot('web').id}.1", 0)
         await hold.reached()
-        other = asyncio.create_task(world.house.starter.start("web"))
+        other = asyncio.create_task(world.verbs.starter.start("web"))
         await asyncio.sleep(0)
     with pytest.raises(errors.ContainerStopping):
         await soon(other)
@@ -290,9 +290,9 @@ async def test_no_start_comes_between_the_halves_of_a_restart(world: World) -> N
 async def test_a_stop_has_the_last_word_over_a_restart(world: World) -> None:
     world.fake.deafen(15)
     await world.start(name="web")
-    restarting = asyncio.create_task(world.house.restarter.restart("web", timeout=LONG))
+    restarting = asyncio.create_task(world.verbs.restarter.restart("web", timeout=LONG))
     await world.until("web", lambda view: isinstance(view.snapshot.state, Stopping))
-    stopped = await soon(world.house.stopper.stop("web", timeout=timedelta()))
+    stopped = await soon(world.verbs.stopper.stop("web", timeout=timedelta()))
     assert isinstance(stopped.snapshot.state, Exited)
     with pytest.raises(errors.ContainerStopping):
         await soon(restarting)
@@ -303,9 +303,9 @@ async def test_a_cleanup_has_the_last_word_over_a_restart(world: World) -> None:
     before = world.inventory()
     world.fake.deafen(15)
     await world.start(name="web")
-    restarting = asyncio.create_task(world.house.restarter.restart("web", timeout=LONG))
+    restarting = asyncio.create_task(world.verbs.restarter.restart("web", timeout=LONG))
     await world.until("web", lambda view: isinstance(view.snapshot.state, Stopping))
-    await soon(world.house.cleaner.cleanup("web", force=True, and_remove=True))
+    await soon(world.verbs.cleaner.cleanup("web", force=True, and_remove=True))
     with pytest.raises(errors.MooredError):
         await soon(restarting)
     assert world.house.registry.all() == []
@@ -315,7 +315,7 @@ async def test_a_cleanup_has_the_last_word_over_a_restart(world: World) -> None:
 async def test_auto_remove_waits_for_the_run_after_a_restart(world: World) -> None:
     before = world.inventory()
     started = await world.start(auto_remove=True)
-    again = await soon(world.house.restarter.restart(started.id))
+    again = await soon(world.verbs.restarter.restart(started.id))
     assert again.run == 2
     subject = world.house.registry.find(started.id)
     world.fake.exit(f"{started.id}.2", 3)
@@ -328,7 +328,7 @@ async def test_a_restart_that_cannot_start_again_removes_what_asked_for_it(world
     started = await world.start(auto_remove=True)
     world.fake.refuse("Tasks.Create", grpc.StatusCode.UNKNOWN, "no luck")
     with pytest.raises(errors.RuntimeRefused):
-        await soon(world.house.restarter.restart(started.id))
+        await soon(world.verbs.restarter.restart(started.id))
     assert world.house.registry.all() == []
     assert world.inventory() == before
 
@@ -336,9 +336,9 @@ async def test_a_restart_that_cannot_start_again_removes_what_asked_for_it(world
 async def test_a_stopped_restart_removes_what_asked_for_it(world: World) -> None:
     world.fake.deafen(15)
     started = await world.start(auto_remove=True)
-    restarting = asyncio.create_task(world.house.restarter.restart(started.id, timeout=LONG))
+    restarting = asyncio.create_task(world.verbs.restarter.restart(started.id, timeout=LONG))
     await world.until(started.id, lambda view: isinstance(view.snapshot.state, Stopping))
-    await soon(world.house.stopper.stop(started.id, timeout=timedelta()))
+    await soon(world.verbs.stopper.stop(started.id, timeout=timedelta()))
     with pytest.raises(errors.MooredError):
         await soon(restarting)
     assert world.house.registry.all() == []
@@ -349,7 +349,7 @@ async def test_a_restart_is_finished_by_the_service_that_comes_after(
 ) -> None:
     world.fake.deafen(15)
     started = await world.start(name="web", stop_timeout=LONG)
-    restarting = asyncio.create_task(world.house.restarter.restart("web"))
+    restarting = asyncio.create_task(world.verbs.restarter.restart("web"))
     await world.until("web", lambda view: isinstance(view.snapshot.state, Stopping))
     async with copied(world, home / "two") as after:
         await world.house.owner.drain(0)
@@ -358,7 +358,7 @@ async def test_a_restart_is_finished_by_the_service_that_comes_after(
         world.fake.exit(f"{started.id}.1", 0)
         await after.until("web", lambda view: view.snapshot.run == 2)
         await after.until("web", lambda view: isinstance(view.snapshot.state, Running))
-        await soon(after.house.cleaner.cleanup("web", force=True, and_remove=True))
+        await soon(after.house.verbs.cleaner.cleanup("web", force=True, and_remove=True))
     with pytest.raises(asyncio.CancelledError):
         await restarting
 
@@ -368,12 +368,12 @@ async def test_a_restart_is_finished_by_the_service_that_comes_after(
 
 async def test_a_renamed_container_has_its_new_name_and_the_old_one_is_free(world: World) -> None:
     await world.start(name="web")
-    renamed = await soon(world.house.renamer.rename("web", "site"))
+    renamed = await soon(world.verbs.renamer.rename("web", "site"))
     assert (renamed.spec.name, renamed.generation) == ("site", 2)
     assert world.snapshot("site") == renamed
     with pytest.raises(errors.ContainerNotFound):
         world.snapshot("web")
-    assert await soon(world.house.renamer.rename("site", "site")) == renamed
+    assert await soon(world.verbs.renamer.rename("site", "site")) == renamed
     await world.start(name="web")
 
 
@@ -381,16 +381,16 @@ async def test_a_name_that_is_taken_stays_with_its_holder(world: World) -> None:
     holder = await world.start(name="web")
     await world.start(name="site")
     with pytest.raises(errors.NameTaken) as caught:
-        await soon(world.house.renamer.rename("site", "web"))
+        await soon(world.verbs.renamer.rename("site", "web"))
     assert caught.value.facts["container"] == holder.id
     assert world.snapshot("site").generation == 1
     with pytest.raises(errors.InvalidField):
-        await soon(world.house.renamer.rename("site", "a" * 32))
+        await soon(world.verbs.renamer.rename("site", "a" * 32))
 
 
 async def test_a_new_name_is_found_again_by_the_next_service(world: World, home: Path) -> None:
     await world.start(name="web")
-    await soon(world.house.renamer.rename("web", "site"))
+    await soon(world.verbs.renamer.rename("web", "site"))
     async with copied(world, home / "two") as after:
         assert after.snapshot("site").spec.name == "site"
 
@@ -401,7 +401,7 @@ async def test_a_new_name_is_found_again_by_the_next_service(world: World, home:
 async def test_an_update_changes_what_was_named_and_nothing_else(world: World) -> None:
     before = await world.start(name="web", labels={"a": "b"})
     values = Spec(image="", labels={"c": "d"}, stop_signal="INT")
-    updated = await soon(world.house.updater.update("web", values, ("labels",)))
+    updated = await soon(world.verbs.updater.update("web", values, ("labels",)))
     assert updated == replace(
         before,
         spec=replace(before.spec, labels={"c": "d"}),
@@ -409,13 +409,13 @@ async def test_an_update_changes_what_was_named_and_nothing_else(world: World) -
         revision=updated.revision,
         last_start=updated.last_start,
     )
-    assert await soon(world.house.updater.update("web", values, ("labels",))) == updated
+    assert await soon(world.verbs.updater.update("web", values, ("labels",))) == updated
 
 
 async def test_what_cannot_change_is_refused_by_name(world: World) -> None:
     await world.start(name="web")
     with pytest.raises(errors.InvalidField) as caught:
-        await soon(world.house.updater.update("web", STAYS, ("labels", "image", "name")))
+        await soon(world.verbs.updater.update("web", STAYS, ("labels", "image", "name")))
     fields = {found.field for found in caught.value.violations}
     assert fields == {"spec.image", "spec.name"}
 
@@ -433,14 +433,14 @@ async def test_an_update_that_breaks_a_rule_changes_nothing(
 ) -> None:
     before = await world.start(name="web", auto_remove=True)
     with pytest.raises(errors.InvalidField) as caught:
-        await soon(world.house.updater.update("web", values, (field,)))
+        await soon(world.verbs.updater.update("web", values, (field,)))
     assert caught.value.violations[0].field.startswith(f"spec.{field}")
     assert world.snapshot("web").spec == before.spec
 
 
 async def test_a_wait_that_the_new_policy_does_not_ask_for_ends(world: World) -> None:
     await waiting(world)
-    update = world.house.updater.update
+    update = world.verbs.updater.update
     kept = await soon(update("web", Spec(image="", labels={"a": "b"}), ("labels",)))
     assert isinstance(kept.state, Restarting)
     on_failure = Spec(image="", restart_policy=RestartPolicy(RestartCondition.ON_FAILURE))
@@ -457,25 +457,25 @@ async def test_a_change_by_who_knows_another_spec_is_refused_and_changes_nothing
     world: World,
 ) -> None:
     await world.start(name="web")
-    await soon(world.house.updater.update("web", Spec(image="", labels={"a": "b"}), ("labels",)))
+    await soon(world.verbs.updater.update("web", Spec(image="", labels={"a": "b"}), ("labels",)))
     before, house = world.snapshot("web"), world.house
     changes = (
-        house.starter.start("web", generation=1),
-        house.stopper.stop("web", generation=1),
-        house.restarter.restart("web", generation=1),
-        house.killer.kill("web", generation=1),
-        house.pauser.pause("web", generation=1),
-        house.pauser.resume("web", generation=1),
-        house.renamer.rename("web", "site", generation=1),
-        house.updater.update("web", STAYS, ("labels",), generation=1),
-        house.cleaner.cleanup("web", force=True, and_remove=True, generation=1),
+        house.verbs.starter.start("web", generation=1),
+        house.verbs.stopper.stop("web", generation=1),
+        house.verbs.restarter.restart("web", generation=1),
+        house.verbs.killer.kill("web", generation=1),
+        house.verbs.pauser.pause("web", generation=1),
+        house.verbs.pauser.resume("web", generation=1),
+        house.verbs.renamer.rename("web", "site", generation=1),
+        house.verbs.updater.update("web", STAYS, ("labels",), generation=1),
+        house.verbs.cleaner.cleanup("web", force=True, and_remove=True, generation=1),
     )
     for change in changes:
         with pytest.raises(errors.EtagMismatch) as caught:
             await soon(change)
         assert caught.value.facts["etag"] == "2"
     assert world.snapshot("web") == before
-    assert isinstance((await soon(house.pauser.pause("web", generation=2))).state, Frozen)
+    assert isinstance((await soon(house.verbs.pauser.pause("web", generation=2))).state, Frozen)
 
 
 async def test_a_cleanup_by_who_knows_another_spec_preempts_nothing(world: World) -> None:
@@ -484,7 +484,7 @@ async def test_a_cleanup_by_who_knows_another_spec_preempts_nothing(world: World
         await hold.reached()
         with pytest.raises(errors.EtagMismatch):
             await soon(
-                world.house.cleaner.cleanup("web", force=True, and_remove=True, generation=7)
+                world.verbs.cleaner.cleanup("web", force=True, and_remove=True, generation=7)
             )
     assert isinstance((await soon(starting)).state, Running)
 
@@ -496,12 +496,12 @@ async def test_the_next_exit_is_none_that_was_before(world: World) -> None:
     started = await world.start(name="web")
     world.fake.exit(f"{started.id}.1", 7)
     await exited(world)
-    wait = world.house.waiter.wait
+    wait = world.verbs.waiter.wait
     assert (await soon(wait("web", Condition.EXITED, timedelta()))).reached
     assert not (await soon(wait("web", Condition.NEXT_EXIT, timedelta()))).reached
     waits = asyncio.create_task(wait("web", Condition.NEXT_EXIT, LONG))
     await asyncio.sleep(0)
-    await soon(world.house.starter.start("web"))
+    await soon(world.verbs.starter.start("web"))
     assert not waits.done()
     world.fake.exit(f"{started.id}.2", 8)
     outcome = await soon(waits)
@@ -512,9 +512,9 @@ async def test_the_next_exit_is_none_that_was_before(world: World) -> None:
 
 async def test_a_container_that_waits_for_its_next_run_has_not_exited(world: World) -> None:
     await waiting(world)
-    assert not (await soon(world.house.waiter.wait("web", Condition.EXITED, timedelta()))).reached
-    await soon(world.house.stopper.stop("web"))
-    assert (await soon(world.house.waiter.wait("web", Condition.EXITED, timedelta()))).reached
+    assert not (await soon(world.verbs.waiter.wait("web", Condition.EXITED, timedelta()))).reached
+    await soon(world.verbs.stopper.stop("web"))
+    assert (await soon(world.verbs.waiter.wait("web", Condition.EXITED, timedelta()))).reached
 
 
 # Prune
@@ -525,8 +525,8 @@ async def test_a_prune_takes_what_has_no_process_and_fits(world: World) -> None:
     ended = await world.start(name="ended", labels={"stage": "test"})
     world.fake.exit(f"{ended.id}.1", 7)
     await exited(world, "ended")
-    created = await world.house.creator.create(replace(STAYS, name="made"))
-    prune = world.house.pruner.prune
+    created = await world.verbs.creator.create(replace(STAYS, name="made"))
+    prune = world.verbs.pruner.prune
     assert (await soon(prune(Filter(labels=(("stage", "prod"),))))).removed == []
     assert (await soon(prune(Filter(labels=(("stage", "test"),))))).removed == [ended.id]
     assert (await soon(prune(Filter()))).removed == [created.id]
@@ -543,7 +543,7 @@ async def test_a_prune_takes_the_stranded_and_names_what_is_left(world: World) -
     stranded = world.snapshot("web")
     assert isinstance(stranded.state, Stranded)
     world.fake.refuse("Containers.Delete", grpc.StatusCode.UNKNOWN, "no luck")
-    outcome = await soon(world.house.pruner.prune(Filter()))
+    outcome = await soon(world.verbs.pruner.prune(Filter()))
     assert (outcome.removed, outcome.incomplete) == ([], [stranded.id])
     await world.house.keepers.sweep.round()
     assert world.house.registry.all() == []
@@ -551,11 +551,11 @@ async def test_a_prune_takes_the_stranded_and_names_what_is_left(world: World) -
 
 
 async def test_a_prune_leaves_what_was_started_meanwhile(world: World) -> None:
-    await world.house.creator.create(replace(STAYS, name="web"))
+    await world.verbs.creator.create(replace(STAYS, name="web"))
     with world.fake.hold("Tasks.Create") as hold:
-        starting = asyncio.create_task(world.house.starter.start("web"))
+        starting = asyncio.create_task(world.verbs.starter.start("web"))
         await hold.reached()
-        pruning = asyncio.create_task(world.house.pruner.prune(Filter()))
+        pruning = asyncio.create_task(world.verbs.pruner.prune(Filter()))
         await asyncio.sleep(0)
     assert (await soon(pruning)).removed == []
     assert isinstance((await soon(starting)).snapshot.state, Running)
@@ -563,12 +563,12 @@ async def test_a_prune_leaves_what_was_started_meanwhile(world: World) -> None:
 
 async def test_a_prune_leaves_what_waits_for_its_next_run(world: World) -> None:
     await waiting(world)
-    assert (await soon(world.house.pruner.prune(Filter()))).removed == []
+    assert (await soon(world.verbs.pruner.prune(Filter()))).removed == []
     assert isinstance(world.snapshot("web").state, Restarting)
 
 
 async def test_every_state_of_a_model_is_one_that_a_filter_can_name(world: World) -> None:
-    created = await world.house.creator.create(replace(STAYS, name="web"))
+    created = await world.verbs.creator.create(replace(STAYS, name="web"))
     registry = world.house.registry
     fitting = Filter(
         states=frozenset({Created}),

@@ -68,7 +68,7 @@ async def watch(
     world: World, request: wire.WatchRequest
 ) -> AsyncGenerator[wire.WatchResponse, None]:
     house = world.house
-    desk = WatchDesk(registry=house.registry, feed=house.feed, pictures=Pictures(), heartbeat=0.05)
+    desk = WatchDesk(directory=house.registry, feed=house.feed, pictures=Pictures(), heartbeat=0.05)
     async for answer in desk.watch(request):
         whole = answer if isinstance(answer, bytes) else answer.SerializeToString()
         yield wire.WatchResponse.FromString(whole)
@@ -90,7 +90,7 @@ async def live(world: World, worker: int) -> None:
         if number % 2:
             world.fake.exit(f"{started.id}.1", number)
             await world.until(started.id, lambda view: isinstance(view.snapshot.state, Exited))
-        await soon(world.house.cleaner.cleanup(started.id, force=True, and_remove=True))
+        await soon(world.verbs.cleaner.cleanup(started.id, force=True, and_remove=True))
 
 
 def witness(number: int) -> Witness:
@@ -143,7 +143,7 @@ async def test_what_happened_before_a_kill_is_told_after_it_and_then_what_comes(
     before = written(world)
     async with copied(world, home / "two") as other:
         await other.house.keepers.recovery.run()
-        await soon(other.house.cleaner.cleanup("db", force=True, and_remove=True))
+        await soon(other.house.verbs.cleaner.cleanup("db", force=True, and_remove=True))
         last = other.house.feed.revision
         assert last > before[-1]
         seen: list[wire.WatchResponse] = []
@@ -182,7 +182,7 @@ async def test_the_events_of_a_life_are_the_pictures_that_were_published(world: 
     noting = asyncio.create_task(note())
     world.fake.exit(f"{started.id}.1", 1)
     await world.until("web", lambda view: isinstance(view.snapshot.state, Exited))
-    await soon(world.house.cleaner.cleanup("web", force=True, and_remove=True))
+    await soon(world.verbs.cleaner.cleanup("web", force=True, and_remove=True))
     await soon(noting)
     past = await world.house.feed.older(0)
     told = {tiding.revision: tiding.state for tiding in past}

@@ -24,7 +24,8 @@ from moored.containerd.connection import Connection
 from moored.containerd.places import find
 from moored.containerd.values import Runtime
 from moored.containerd_api import tasks_pb2, tasks_pb2_grpc
-from moored.house import House, Site
+from moored.house.house import House
+from moored.house.site import Site
 from moored.model.spec import Spec
 from moored.model.state import Frozen
 from moored.verbs.admission import Runtimes
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from moored.directory import View
     from moored.model.state import Snapshot
-    from moored.registry import View
     from tests.fakes.containerd import FakeContainerd
     from tests.fakes.store import Inventory
 
@@ -58,6 +59,7 @@ class World:
         self.fake = fake
         self.site = site
         self.house = house
+        self.verbs = house.verbs
         self._spans = spans
 
     def inventory(self) -> Everything:
@@ -83,7 +85,7 @@ class World:
 
     async def start(self, **fields: Any) -> Snapshot:
         spec = replace(STAYS, **fields)
-        return (await soon(self.house.starter.create_and_start(spec))).snapshot
+        return (await soon(self.verbs.starter.create_and_start(spec))).snapshot
 
     async def pause(self, container: str) -> None:
         """Freeze a container as somebody else would, and wait until that is seen."""

@@ -217,7 +217,7 @@ class Program:
         house = self.place.world.house
         for snapshot in house.registry.all():
             with suppress(errors.ContainerNotFound):
-                await house.cleaner.cleanup(snapshot.id, force=True, and_remove=True)
+                await house.verbs.cleaner.cleanup(snapshot.id, force=True, and_remove=True)
         await house.keepers.sweep.round()
         assert house.registry.all() == []
         assert self.place.fake.inventory().is_bare

@@ -10,10 +10,10 @@ import pytest
 from moorage.v1 import container_pb2, container_service_pb2
 from moored.api import pictures
 from moored.api.pictures import Pictures
+from moored.directory import View
 from moored.model import state as states
 from moored.model.exits import Exit, Origin
 from moored.model.timeline import Stage
-from moored.registry import View
 from tests.unit.samples import AT, snapshot
 
 EXIT = Exit(3, Origin.PROCESS, AT)

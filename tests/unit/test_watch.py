@@ -52,7 +52,7 @@ class Watched:
         self.feed = Feed(journal, revision=revision, keep=keep)
         self.registry = Registry(journal, now=now, feed=self.feed, known=known)
         self.desk = WatchDesk(
-            registry=self.registry, feed=self.feed, pictures=Pictures(), heartbeat=heartbeat
+            directory=self.registry, feed=self.feed, pictures=Pictures(), heartbeat=heartbeat
         )
 
     async def let(self, container: Snapshot, *events: Event) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from moored.api.serving import Context
     from moored.api.starting import StartingDesk
     from moored.api.watch import WatchDesk
-    from moored.registry import Registry
+    from moored.directory import Directory
     from moored.verbs.wait import Waiter
 
 _CONDITIONS: Final[dict[int, Condition]] = {
@@ -45,7 +45,7 @@ _ANSWER_TIME: Final = timedelta(milliseconds=100)
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerServicer:
-    registry: Registry
+    directory: Directory
     pictures: Pictures
     starting: StartingDesk
     changes: ChangesDesk
@@ -66,7 +66,7 @@ class ContainerServicer:
         return await self.starting.start(request, mark)
 
     async def Inspect(self, request: wire.InspectRequest, context: Context) -> Any:  # noqa: N802
-        return self.pictures.field(self.registry.peek(asked.required(request, "container")))
+        return self.pictures.field(self.directory.peek(asked.required(request, "container")))
 
     async def List(self, request: wire.ListRequest, context: Context) -> Any:  # noqa: N802
         return self.listing.page(request)

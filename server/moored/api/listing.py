@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final
 from moorage.v1 import container_service_pb2 as wire
 from moored import errors
 from moored.api import asked, filters
+from moored.directory import age
 from moored.errors import Violation
 from moored.model.identity import ContainerId, is_id
-from moored.registry import age
 
 if TYPE_CHECKING:
     from moored.api.pictures import Pictures
+    from moored.directory import Age, Directory
     from moored.model.state import Snapshot
-    from moored.registry import Age, Registry
 
 _USUAL_PAGE: Final = 100
 _LARGEST_PAGE: Final = 1000
@@ -28,7 +28,7 @@ _LARGEST_ANSWER: Final = 2 * 2**20
 
 @dataclass(frozen=True)
 class ListingDesk:
-    registry: Registry
+    directory: Directory
     pictures: Pictures
 
     def page(self, request: wire.ListRequest) -> bytes:
@@ -36,7 +36,7 @@ class ListingDesk:
         if not 1 <= size <= _LARGEST_PAGE:
             raise asked.refused("page_size", f"must be between 1 and {_LARGEST_PAGE}")
         wanted = filters.read(request.filter)
-        views = self.registry.page(_age(request.page_token), size + 1, wanted)
+        views = self.directory.page(_age(request.page_token), size + 1, wanted)
         fields: list[bytes] = []
         left = _LARGEST_ANSWER
         for view in views[:size]:

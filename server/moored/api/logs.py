@@ -19,7 +19,7 @@ from moored.streams.output import BOTH, Stream
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from moored.registry import Registry, Subject, View
+    from moored.directory import Directory, Subject, View
     from moored.streams.follow import Hub
     from moored.streams.lines import Line
     from moored.streams.output import Output, RunOutput
@@ -73,14 +73,14 @@ class RunOfSubject:
 
 @dataclass(frozen=True, kw_only=True)
 class LogsDesk:
-    registry: Registry
+    directory: Directory
     output: Output
     hub: Hub
     heartbeat: float = HEARTBEAT
 
     async def read(self, request: wire.LogsRequest) -> AsyncIterator[wire.LogsResponse]:
         selection = _selection(request)
-        subject = self.registry.find(asked.required(request, "container"))
+        subject = self.directory.find(asked.required(request, "container"))
         run = request.run or subject.view.snapshot.run
         files = self._files(subject, run)
         if files is None:

@@ -23,13 +23,13 @@ from moored.model.timeline import StepOutcome
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from moored.directory import View
     from moored.model.events import StartFailure
     from moored.model.exits import Exit
     from moored.model.resources import Leftover
     from moored.model.spec import Spec
     from moored.model.state import Snapshot
     from moored.model.timeline import Stage, Timeline
-    from moored.registry import View
 
 STATES: Final[dict[type[states.State], wire.ContainerState]] = {
     states.Created: wire.CONTAINER_STATE_CREATED,

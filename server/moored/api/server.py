@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from moored.api.server_info import RuntimeFound
     from moored.containerd.locate import Located
     from moored.feed import Feed
-    from moored.house import House, Site
+    from moored.house.house import House
+    from moored.house.site import Site
     from moored.keepers.pulse import Pulse
     from moored.registry import Registry
 
@@ -143,33 +144,33 @@ class Server:
 def _containers(house: House, info: ServerInfo) -> ContainerServicer:
     pictures = Pictures()
     return ContainerServicer(
-        registry=house.registry,
+        directory=house.registry,
         pictures=pictures,
         starting=StartingDesk(
-            registry=house.registry,
-            creator=house.creator,
-            starter=house.starter,
-            planner=house.planner,
+            directory=house.registry,
+            creator=house.verbs.creator,
+            starter=house.verbs.starter,
+            planner=house.verbs.planner,
         ),
         changes=_changes(house),
         listing=ListingDesk(house.registry, pictures),
-        waiter=house.waiter,
-        logs=LogsDesk(registry=house.registry, output=house.adapters.output, hub=house.hub),
-        watch=WatchDesk(registry=house.registry, feed=house.feed, pictures=pictures),
+        waiter=house.verbs.waiter,
+        logs=LogsDesk(directory=house.registry, output=house.adapters.output, hub=house.hub),
+        watch=WatchDesk(directory=house.registry, feed=house.feed, pictures=pictures),
         server_info=info,
     )
 
 
 def _changes(house: House) -> ChangesDesk:
     return ChangesDesk(
-        stopper=house.stopper,
-        restarter=house.restarter,
-        killer=house.killer,
-        pauser=house.pauser,
-        renamer=house.renamer,
-        updater=house.updater,
-        cleaner=house.cleaner,
-        pruner=house.pruner,
+        stopper=house.verbs.stopper,
+        restarter=house.verbs.restarter,
+        killer=house.verbs.killer,
+        pauser=house.verbs.pauser,
+        renamer=house.verbs.renamer,
+        updater=house.verbs.updater,
+        cleaner=house.verbs.cleaner,
+        pruner=house.verbs.pruner,
     )
 
 

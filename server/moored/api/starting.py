@@ -13,15 +13,16 @@ from moored.verbs.again import start_again
 
 if TYPE_CHECKING:
     from moored.api.once import Mark
-    from moored.registry import Registry
+    from moored.directory import Directory
+    from moored.verbs.attempt import StartOutcome
     from moored.verbs.create import Creator
     from moored.verbs.plan import Plan, Planner
-    from moored.verbs.start import Starter, StartOutcome
+    from moored.verbs.start import Starter
 
 
 @dataclass(frozen=True, kw_only=True)
 class StartingDesk:
-    registry: Registry
+    directory: Directory
     creator: Creator
     starter: Starter
     planner: Planner
@@ -30,7 +31,7 @@ class StartingDesk:
         if not request.HasField("spec"):
             raise asked.refused("spec", "is required")
         if mark is not None and mark.begun is not None:
-            snapshot = self.registry.peek(mark.begun.container).snapshot
+            snapshot = self.directory.peek(mark.begun.container).snapshot
             return wire.CreateResponse(container=pictures.container(snapshot))
         spec = asked.spec(request.spec)
         if request.validate_only:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from moored.api.pictures import Pictures
+    from moored.directory import Directory
     from moored.feed import Feed, Reader
     from moored.model.filters import Filter
-    from moored.registry import Registry
 
 HEARTBEAT: Final = 15.0
 """Seconds without an answer after which a stream says that it lives."""
@@ -31,7 +31,7 @@ HEARTBEAT: Final = 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class WatchDesk:
-    registry: Registry
+    directory: Directory
     feed: Feed
     pictures: Pictures
     heartbeat: float = HEARTBEAT
@@ -44,7 +44,7 @@ class WatchDesk:
         reader = self.feed.reader(since)
         if request.snapshot:
             # Field 1 of an answer, as in all that show a container.
-            views = self.registry.page(None, sys.maxsize, wanted)
+            views = self.directory.page(None, sys.maxsize, wanted)
             begin = reader.revision
             for view in views:
                 await self.turnstile.enter()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from moored import errors
 from moored.model.state import Starting
-from moored.verbs.start import StartOutcome
+from moored.verbs.attempt import StartOutcome
 
 if TYPE_CHECKING:
     from moored.model.identity import ContainerId

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
+    from moored.directory import Subject
     from moored.owner import Owner
-    from moored.registry import Claim, Registry, Subject
+    from moored.registry import Claim, Registry
     from moored.saga import Clock
     from moored.verbs.stop import Stopper
 

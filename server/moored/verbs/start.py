@@ -7,25 +7,19 @@ and runs to its end or to the end of its rollback.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry.trace import INVALID_SPAN, format_trace_id
+from opentelemetry.trace import format_trace_id
 
 from moored import errors
-from moored.model import exits
-from moored.model.events import StartFailure, StartRequested, StartUndone
-from moored.model.exits import Exit, Origin
-from moored.model.follow_up import with_follow_up
-from moored.model.intent import Action, Asker, Intent
-from moored.model.state import Restarting, Running, Starting
+from moored.model.events import StartRequested
+from moored.model.state import Running, Starting
 from moored.saga import Limits, Saga
 from moored.uninterrupted import uninterrupted
-from moored.verbs.remove import remove
+from moored.verbs.attempt import Attempt, StartOutcome
 from moored.verbs.startable import between_halves, refuse_if_removing, refuse_unless_startable
-from moored.verbs.tracing import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -35,63 +29,14 @@ if TYPE_CHECKING:
 
     from moored.model.requests import Request
     from moored.model.spec import Spec
-    from moored.model.state import Snapshot
     from moored.owner import Owner
     from moored.registry import Claim, Registry
     from moored.saga import Clock
     from moored.verbs.bring_up import BringUp
     from moored.verbs.create import Creator
+    from moored.verbs.failures import Failures
     from moored.verbs.gate import Gate
     from moored.verbs.release import Releaser
-
-_CODES: Final[dict[type[BaseException], int]] = {
-    errors.CommandNotFound: exits.COMMAND_NOT_FOUND,
-    errors.CommandNotExecutable: exits.COMMAND_NOT_EXECUTABLE,
-}
-_WANTED: Final = Intent(Action.RUN, Asker.CALLER)
-_WANTED_AGAIN: Final = Intent(Action.RUN, Asker.RESTART_POLICY)
-
-
-class Timers(Protocol):
-    """Whoever starts it again, when that is due."""
-
-    def arm(self, snapshot: Snapshot) -> None: ...
-
-
-@dataclass(frozen=True)
-class StartOutcome:
-    snapshot: Snapshot
-    already_running: bool
-
-
-@dataclass
-class Attempt:
-    """One call of Start. It can be cancelled until it is recorded."""
-
-    saga: Saga
-    request: Request | None = None
-    due: datetime | None = None
-    """When the restart policy asked for it. None: a caller does."""
-    recorded: bool = False
-    trace_id: str = ""
-    span: Span = INVALID_SPAN
-
-    def follow(self, claim: Claim) -> None:
-        """From now on it is known which container this is about."""
-        self.saga.follow(claim)
-        describe(self.span, claim.snapshot)
-
-    def may_cancel(self) -> bool:
-        return not self.recorded
-
-    @property
-    def intent(self) -> Intent:
-        return _WANTED_AGAIN if self.due else _WANTED
-
-    def is_wanted(self, snapshot: Snapshot) -> bool:
-        """Whether the start that a policy asked for still waits to be begun."""
-        waits = isinstance(snapshot.state, Restarting) and snapshot.state.due == self.due
-        return waits or self.due is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +50,7 @@ class Starter:
     tracer: Tracer
     clock: Clock
     limits: Limits
-    timers: Timers
+    failures: Failures
 
     async def start(
         self,
@@ -206,49 +151,11 @@ class Starter:
         except BaseException as error:
             if isinstance(claim.snapshot.state, Starting):
                 try:
-                    await uninterrupted(self._failed(claim, attempt, error))
+                    await uninterrupted(self.failures.record(claim, attempt, error))
                 except errors.LedgerFailed as second:  # the sweep will record it
                     error.add_note(str(second))
             raise
         return StartOutcome(claim.snapshot, already_running=False)
-
-    async def _failed(self, claim: Claim, attempt: Attempt, error: BaseException) -> None:
-        """Put the failure on record, under the claim that the start had."""
-        now, snapshot, saga = self.clock.now(), claim.snapshot, attempt.saga
-        if isinstance(error, errors.MooredError):
-            error.facts.setdefault("container", snapshot.id)
-            error.facts.setdefault("step", saga.failed_step)
-        failure = StartFailure(
-            reason=_reason(error),
-            message=str(error) or "the service is shutting down",
-            step=saga.failed_step,
-            retriable=_retriable(error),
-            at=now,
-        )
-        code = _CODES.get(type(error), exits.START_FAILED)
-        undone = StartUndone(
-            exit=Exit(code, Origin.START_FAILURE, now),
-            failure=failure,
-            leftovers=tuple(saga.leftovers),
-            timeline=saga.timeline(snapshot.run, trace_id=attempt.trace_id),
-        )
-        await claim.apply(*with_follow_up(snapshot, undone, now))
-        self.timers.arm(claim.snapshot)
-        if snapshot.spec.auto_remove:
-            intent = Intent(Action.REMOVE, Asker.AUTO_REMOVE)
-            await remove(claim, intent, releaser=self.releaser, clock=self.clock)
-
-
-def _retriable(error: BaseException) -> bool:
-    if isinstance(error, errors.MooredError):
-        return error.retriable
-    return isinstance(error, asyncio.CancelledError)  # the service is shutting down
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, errors.MooredError):
-        return errors.reason(type(error))
-    return "INTERRUPTED" if isinstance(error, asyncio.CancelledError) else "BUG"
 
 
 def _trace_id(span: Span) -> str:

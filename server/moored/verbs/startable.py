@@ -19,8 +19,8 @@ from moored.model.state import (
 )
 
 if TYPE_CHECKING:
+    from moored.directory import Subject
     from moored.model.state import Snapshot
-    from moored.registry import Subject
 
 
 def refuse_if_removing(subject: Subject) -> None:

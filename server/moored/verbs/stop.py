@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
+    from moored.directory import Subject
     from moored.model.identity import RunId
     from moored.model.state import Snapshot
     from moored.owner import Owner
-    from moored.registry import Claim, Registry, Subject
+    from moored.registry import Claim, Registry
     from moored.saga import Clock
 
 STOP: Final = Intent(Action.STOP, Asker.CALLER)

@@ -23,8 +23,8 @@ from moored.model.state import (
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from moored.directory import Directory, View
     from moored.model.state import Snapshot
-    from moored.registry import Registry, View
 
 
 class Condition(StrEnum):
@@ -42,11 +42,11 @@ class WaitOutcome:
 
 @dataclass(frozen=True)
 class Waiter:
-    registry: Registry
+    directory: Directory
 
     async def wait(self, reference: str, condition: Condition, timeout: timedelta) -> WaitOutcome:
         """Return once ``condition`` is met, or after ``timeout``, whichever comes first."""
-        subject = self.registry.find(reference)
+        subject = self.directory.find(reference)
         before = subject.view.snapshot
 
         def met(view: View) -> bool:

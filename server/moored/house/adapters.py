@@ -1,0 +1,69 @@
+"""What drives containerd, and keeps on the host what runs need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from moored.containerd.bundles import Bundles
+from moored.containerd.connection import CALL_LIMIT, Connection
+from moored.containerd.containers import Containers
+from moored.containerd.events import Events
+from moored.containerd.images import Images
+from moored.containerd.layers import Layers
+from moored.containerd.leases import Leases
+from moored.containerd.tasks import Tasks
+from moored.storage.files import GeneratedFiles
+from moored.streams.output import Output
+from moored.verbs.holders import HostHolders
+
+if TYPE_CHECKING:
+    from moored.house.site import Site
+
+CALL_SHARE: Final = 0.8
+"""How much of a step's time a call to containerd may take."""
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """What drives containerd, and keeps what runs need."""
+
+    connection: Connection
+    tasks: Tasks
+    containers: Containers
+    layers: Layers
+    images: Images
+    events: Events
+    bundles: Bundles
+    generated: GeneratedFiles
+    output: Output
+
+    @classmethod
+    def build(cls, site: Site) -> Adapters:
+        settings = site.settings
+        # A call's own limit comes first, since it knows more to say than the step's.
+        call_limit = min(CALL_LIMIT, CALL_SHARE * settings.step_timeout)
+        connection = Connection(site.address, namespace=settings.instance, call_limit=call_limit)
+        layers = Layers(connection)
+        return cls(
+            connection=connection,
+            tasks=Tasks(connection),
+            containers=Containers(connection),
+            layers=layers,
+            images=Images(connection, layers, Leases(connection), spool=settings.root),
+            events=Events(connection),
+            bundles=Bundles(site.places, namespace=settings.instance),
+            generated=GeneratedFiles(settings.state),
+            output=Output(settings.root),
+        )
+
+    @property
+    def holders(self) -> HostHolders:
+        return HostHolders(
+            tasks=self.tasks,
+            containers=self.containers,
+            layers=self.layers,
+            bundles=self.bundles,
+            generated=self.generated,
+            output=self.output,
+        )

@@ -1,0 +1,87 @@
+"""What all verbs and keepers share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moored.feed import KEPT, Feed
+from moored.house.adapters import Adapters
+from moored.keepers.memory import Memory
+from moored.keepers.restarts import Timers
+from moored.ledger.store import Ledger
+from moored.oci import cgroups, processes
+from moored.owner import Owner
+from moored.registry import Registry
+from moored.requests import Requests
+from moored.saga import Limits
+from moored.streams.follow import Hub
+from moored.verbs.release import Releaser
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
+    from moored.house.site import Site
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What all verbs and keepers share."""
+
+    site: Site
+    registry: Registry
+    feed: Feed
+    requests: Requests
+    adapters: Adapters
+    hub: Hub
+    owner: Owner
+    releaser: Releaser
+    limits: Limits
+    timers: Timers
+    memory: Memory
+    rebooted: bool
+
+    @classmethod
+    async def build(cls, site: Site, stack: AsyncExitStack) -> Ground:
+        settings = site.settings
+        ledger = await Ledger.open(
+            settings.root / "ledger.db",
+            boot_id=processes.boot_id(),
+            keep_events=settings.event_retention,
+        )
+        stack.push_async_callback(ledger.close)
+        known, revision = await ledger.load()
+        feed = Feed(ledger, revision=revision, keep=min(KEPT, settings.event_retention))
+        adapters = Adapters.build(site)
+        stack.push_async_callback(adapters.connection.close)
+        hub = Hub(adapters.output)
+        hub.start()
+        stack.push_async_callback(hub.close)
+        limits = Limits(settings.step_timeout, settings.undo_timeout)
+        registry = Registry(ledger, now=site.clock.now, feed=feed, known=known)
+        owner = Owner()
+        return cls(
+            site=site,
+            registry=registry,
+            feed=feed,
+            requests=Requests(ledger, owner=owner, now=site.clock.now, knows=registry.knows),
+            adapters=adapters,
+            hub=hub,
+            owner=owner,
+            releaser=Releaser(adapters.holders, clock=site.clock, limit=limits.undo),
+            limits=limits,
+            timers=Timers(clock=site.clock),
+            memory=Memory(
+                instance=settings.instance,
+                registry=registry,
+                owner=owner,
+                count=cgroups.oom_kills,
+                clock=site.clock,
+            ),
+            rebooted=ledger.rebooted,
+        )
+
+
+def process_ticks(pid: int) -> int:
+    found = processes.identity(pid)
+    return found.start_ticks if found else 0

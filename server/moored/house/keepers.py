@@ -1,0 +1,101 @@
+"""Each keeper, with what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moored.house.ground import Ground, process_ticks
+from moored.keepers.aliveness import Aliveness
+from moored.keepers.exits import Exits
+from moored.keepers.hints import Hints
+from moored.keepers.pauses import Pauses
+from moored.keepers.recovery import Recovery
+from moored.keepers.restarts import Restarts
+from moored.keepers.sweep import Sweep
+from moored.verbs.stop import START_AGAIN
+
+if TYPE_CHECKING:
+    from moored.house.verbs import Verbs
+    from moored.model.identity import ContainerId
+    from moored.verbs.start import Starter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keepers:
+    exits: Exits
+    recovery: Recovery
+    sweep: Sweep
+    hints: Hints
+    restarts: Restarts
+
+    @classmethod
+    def build(cls, ground: Ground, exits: Exits, verbs: Verbs) -> Keepers:
+        restarts = _restarts(ground, verbs.starter)
+        return cls(
+            exits=exits,
+            restarts=restarts,
+            recovery=_recovery(ground, exits, restarts, verbs),
+            sweep=Sweep(
+                registry=ground.registry,
+                releaser=ground.releaser,
+                exits=exits,
+                restarts=restarts,
+                clock=ground.site.clock,
+            ),
+            hints=_hints(ground),
+        )
+
+
+def build_exits(ground: Ground) -> Exits:
+    return Exits(
+        registry=ground.registry,
+        tasks=ground.adapters.tasks,
+        releaser=ground.releaser,
+        aliveness=Aliveness(ground.site.settings.instance),
+        memory=ground.memory,
+        timers=ground.timers,
+        clock=ground.site.clock,
+        output=ground.hub,
+    )
+
+
+def _recovery(ground: Ground, exits: Exits, restarts: Restarts, verbs: Verbs) -> Recovery:
+    def go_on_stopping(container: ContainerId) -> None:
+        if ground.registry.peek(container).snapshot.intent == START_AGAIN:
+            ground.owner.keep(verbs.restarter.restart(container), f"restart {container}")
+        else:
+            ground.owner.keep(verbs.stopper.stop(container), f"stop {container}")
+
+    return Recovery(
+        registry=ground.registry,
+        tasks=ground.adapters.tasks,
+        releaser=ground.releaser,
+        exits=exits,
+        restarts=restarts,
+        aliveness=exits.aliveness,
+        clock=ground.site.clock,
+        process_ticks=process_ticks,
+        go_on_stopping=go_on_stopping,
+        rebooted=ground.rebooted,
+    )
+
+
+def _restarts(ground: Ground, starter: Starter) -> Restarts:
+    return Restarts(
+        registry=ground.registry,
+        timers=ground.timers,
+        starter=starter,
+        owner=ground.owner,
+        clock=ground.site.clock,
+    )
+
+
+def _hints(ground: Ground) -> Hints:
+    tasks, clock = ground.adapters.tasks, ground.site.clock
+    return Hints(
+        tasks=tasks,
+        events=ground.adapters.events,
+        pauses=Pauses(registry=ground.registry, tasks=tasks, clock=clock),
+        memory=ground.memory,
+    )

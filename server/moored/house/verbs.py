@@ -1,0 +1,173 @@
+"""Each verb, with what it needs."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moored.house.adapters import CALL_SHARE
+from moored.house.ground import Ground, process_ticks
+from moored.model.identity import ContainerId
+from moored.oci import runtime_spec
+from moored.oci.host import Host
+from moored.verbs.admission import Admission
+from moored.verbs.bring_up import BringUp
+from moored.verbs.cleanup import Cleaner
+from moored.verbs.create import Creator
+from moored.verbs.failures import Failures
+from moored.verbs.gate import Gate
+from moored.verbs.holders import HostFiles
+from moored.verbs.kill import Killer
+from moored.verbs.pause import Pauser
+from moored.verbs.plan import Planner
+from moored.verbs.prune import Pruner
+from moored.verbs.rename import Renamer
+from moored.verbs.restart import Restarter
+from moored.verbs.start import Starter
+from moored.verbs.stop import Stopper
+from moored.verbs.turns import Turns
+from moored.verbs.update import Updater
+from moored.verbs.wait import Waiter
+
+if TYPE_CHECKING:
+    from moored.keepers.exits import Exits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verbs:
+    creator: Creator
+    planner: Planner
+    starter: Starter
+    stopper: Stopper
+    restarter: Restarter
+    killer: Killer
+    pauser: Pauser
+    renamer: Renamer
+    updater: Updater
+    waiter: Waiter
+    cleaner: Cleaner
+    pruner: Pruner
+
+    @classmethod
+    def build(cls, ground: Ground, exits: Exits) -> Verbs:
+        creator = Creator(ground.registry, _admission(ground), ground.site.clock, _new_id)
+        stopper, turns = _stopper(ground), _turns(ground)
+        starter = _starter(ground, creator, exits)
+        tasks, clock = ground.adapters.tasks, ground.site.clock
+        return cls(
+            creator=creator,
+            planner=Planner(ground.registry, creator, starter.bring_up),
+            starter=starter,
+            stopper=stopper,
+            restarter=_restarter(ground, stopper, starter),
+            killer=Killer(turns=turns, tasks=tasks, clock=clock),
+            pauser=Pauser(turns=turns, tasks=tasks, clock=clock),
+            renamer=Renamer(turns),
+            updater=Updater(turns),
+            waiter=Waiter(ground.registry),
+            cleaner=_cleaner(ground, stopper),
+            pruner=_pruner(ground),
+        )
+
+
+def _admission(ground: Ground) -> Admission:
+    return Admission(
+        images=ground.adapters.images,
+        runtimes=ground.site.runtimes,
+        host_problems=lambda spec: Host.look().verify(spec),
+        host_network_allowed=ground.site.settings.allow_host_network,
+    )
+
+
+def _starter(ground: Ground, creator: Creator, exits: Exits) -> Starter:
+    settings = ground.site.settings
+    width = settings.concurrent_starts or 2 * (os.cpu_count() or 1)
+    return Starter(
+        registry=ground.registry,
+        creator=creator,
+        bring_up=_bring_up(ground, exits),
+        releaser=ground.releaser,
+        gate=Gate(width, patience=settings.start_queue_timeout),
+        owner=ground.owner,
+        tracer=ground.site.tracer,
+        clock=ground.site.clock,
+        limits=ground.limits,
+        failures=Failures(releaser=ground.releaser, clock=ground.site.clock, timers=ground.timers),
+    )
+
+
+def _bring_up(ground: Ground, exits: Exits) -> BringUp:
+    site, adapters = ground.site, ground.adapters
+    return BringUp(
+        instance=site.settings.instance,
+        tasks=adapters.tasks,
+        containers=adapters.containers,
+        layers=adapters.layers,
+        files=HostFiles(adapters.generated, adapters.output, Host.look),
+        watch=exits,
+        runtimes=site.runtimes.by_name,
+        build_spec=runtime_spec.build,
+        process_ticks=process_ticks,
+        host=Host.look,
+        clock=site.clock,
+        task_limit=CALL_SHARE * ground.limits.step,
+    )
+
+
+def _stopper(ground: Ground) -> Stopper:
+    return Stopper(
+        registry=ground.registry,
+        tasks=ground.adapters.tasks,
+        owner=ground.owner,
+        tracer=ground.site.tracer,
+        clock=ground.site.clock,
+        kill_limit=ground.limits.undo,
+    )
+
+
+def _turns(ground: Ground) -> Turns:
+    return Turns(
+        registry=ground.registry,
+        owner=ground.owner,
+        tracer=ground.site.tracer,
+        clock=ground.site.clock,
+    )
+
+
+def _restarter(ground: Ground, stopper: Stopper, starter: Starter) -> Restarter:
+    return Restarter(
+        registry=ground.registry,
+        stopper=stopper,
+        starter=starter,
+        releaser=ground.releaser,
+        owner=ground.owner,
+        tracer=ground.site.tracer,
+        clock=ground.site.clock,
+    )
+
+
+def _pruner(ground: Ground) -> Pruner:
+    return Pruner(
+        registry=ground.registry,
+        releaser=ground.releaser,
+        owner=ground.owner,
+        tracer=ground.site.tracer,
+        clock=ground.site.clock,
+    )
+
+
+def _cleaner(ground: Ground, stopper: Stopper) -> Cleaner:
+    return Cleaner(
+        registry=ground.registry,
+        stopper=stopper,
+        releaser=ground.releaser,
+        owner=ground.owner,
+        tracer=ground.site.tracer,
+        clock=ground.site.clock,
+    )
+
+
+def _new_id() -> ContainerId:
+    return ContainerId(secrets.token_hex(16))
