@@ -85,6 +85,12 @@ def _absolute(path: Path) -> Path:
     return path
 
 
+def _file(path: str) -> str:
+    if path and not path.startswith("/"):
+        raise ValueError("must be the absolute path of a file")
+    return path
+
+
 def _instance(name: str) -> str:
     if not _INSTANCE.fullmatch(name):
         raise ValueError("must be at most 31 of a-z, 0-9 and '-', and not begin with '-'")
@@ -156,6 +162,9 @@ class Settings(BaseModel):
     )
     runtime: str = "runc"
     allow_host_network: bool = False
+    """The policy's host_network, from before there was one."""
+    policy: Annotated[str, AfterValidator(_file)] = ""
+    """The policy's file. Empty: its defaults."""
     concurrent_starts: Annotated[int, Field(ge=0)] = 0
     """0: twice the processors."""
     start_queue_timeout: Seconds = 30.0

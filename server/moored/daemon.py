@@ -9,11 +9,12 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
-from moored import __version__, errors, premises
+from moored import __version__, errors, policy_file, premises
 from moored.api.server import Server
 from moored.api.server_info import RuntimeFound
 from moored.clock import SystemClock
@@ -25,6 +26,7 @@ from moored.containerd.versions import server_version
 from moored.house.house import House
 from moored.house.site import Site
 from moored.keepers.pulse import Pulse
+from moored.model.policy import Policy
 from moored.oci import cgroups
 from moored.telemetry import logging, tracing
 from moored.verbs.admission import Runtimes
@@ -43,6 +45,7 @@ _PULSE_LIMIT: Final = 2.0
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, and drain. Raises SetupRefused before anything began."""
     logging.configure(settings.log_format, settings.log_level)
+    policy = policy_file.read(Path(settings.policy)) if settings.policy else Policy()
     premises.refuse_unless_root()
     premises.make_directories(settings.root, settings.state)
     lock = premises.RootLock(settings.root)
@@ -52,14 +55,14 @@ async def serve(settings: Settings) -> None:
         spans = tracing.configure(__version__, settings.instance)
         try:
             async with AsyncExitStack() as stack:
-                await _serve(settings, spans.tracer, stack)
+                await _serve(settings, policy, spans.tracer, stack)
         finally:
             await asyncio.to_thread(spans.shutdown)
     finally:
         lock.release()
 
 
-async def _serve(settings: Settings, tracer: Tracer, stack: AsyncExitStack) -> None:
+async def _serve(settings: Settings, policy: Policy, tracer: Tracer, stack: AsyncExitStack) -> None:
     located = await locate(settings.containerd, root=settings.root, state=settings.state)
     known = {name: Runtime(name=name, binary=binary) for name, binary in settings.runtimes.items()}
     instance = premises.InstanceLock(settings.instance, located.address)
@@ -74,6 +77,7 @@ async def _serve(settings: Settings, tracer: Tracer, stack: AsyncExitStack) -> N
         runtimes=Runtimes(known, settings.runtime, faults),
         tracer=tracer,
         clock=SystemClock(),
+        policy=policy,
     )
     house = await House.build(site, stack)
     if left := await house.adapters.images.sweep():

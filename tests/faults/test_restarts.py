@@ -15,6 +15,7 @@ from moored.keepers.restarts import Timers
 from moored.model.events import StopRequested
 from moored.model.exits import Origin
 from moored.model.intent import Action, Asker, Intent
+from moored.model.policy import Allowance
 from moored.model.restart import FIRST_WAIT, STEADY, RestartCondition, RestartPolicy
 from moored.model.spec import Spec
 from moored.model.state import Exited, Restarting, Running, Stranded
@@ -262,7 +263,7 @@ async def test_a_restart_that_cannot_begin_is_given_up_in_the_open(
 ) -> None:
     """Here: the policy of the server has changed since."""
     spec = replace(_spec(), network="host", restart_policy=ALWAYS)
-    admission = replace(world.verbs.creator.admission, host_network_allowed=True)
+    admission = replace(world.verbs.creator.admission, allowed=Allowance(host_network=True))
     creator = replace(world.verbs.creator, admission=admission)
     starter = replace(world.verbs.starter, creator=creator)
     started = (await soon(starter.create_and_start(spec))).snapshot

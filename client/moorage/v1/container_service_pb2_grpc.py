@@ -178,6 +178,8 @@ class ContainerServiceServicer(object):
         ALREADY_EXISTS       NAME_TAKEN            Metadata has the container that holds it.
         INVALID_ARGUMENT     RUNTIME_UNKNOWN       spec.runtime is none of the server's.
         PERMISSION_DENIED    HOST_NETWORK_NOT_ALLOWED  The policy does not allow "host".
+        PERMISSION_DENIED    NOT_ALLOWED_BY_POLICY  A field asks for more than the policy allows;
+        BadRequest has its path, metadata the rule.
         UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -66,6 +66,8 @@ class ContainerServiceStub:
       ALREADY_EXISTS       NAME_TAKEN            Metadata has the container that holds it.
       INVALID_ARGUMENT     RUNTIME_UNKNOWN       spec.runtime is none of the server's.
       PERMISSION_DENIED    HOST_NETWORK_NOT_ALLOWED  The policy does not allow "host".
+      PERMISSION_DENIED    NOT_ALLOWED_BY_POLICY  A field asks for more than the policy allows;
+                                                 BadRequest has its path, metadata the rule.
       UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
     """
     Start: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.StartRequest, _container_service_pb2.StartResponse]
@@ -275,6 +277,8 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
       ALREADY_EXISTS       NAME_TAKEN            Metadata has the container that holds it.
       INVALID_ARGUMENT     RUNTIME_UNKNOWN       spec.runtime is none of the server's.
       PERMISSION_DENIED    HOST_NETWORK_NOT_ALLOWED  The policy does not allow "host".
+      PERMISSION_DENIED    NOT_ALLOWED_BY_POLICY  A field asks for more than the policy allows;
+                                                 BadRequest has its path, metadata the rule.
       UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
     """
     Start: _aio.UnaryUnaryMultiCallable[_container_service_pb2.StartRequest, _container_service_pb2.StartResponse]  # type: ignore[assignment]
@@ -487,6 +491,8 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
           ALREADY_EXISTS       NAME_TAKEN            Metadata has the container that holds it.
           INVALID_ARGUMENT     RUNTIME_UNKNOWN       spec.runtime is none of the server's.
           PERMISSION_DENIED    HOST_NETWORK_NOT_ALLOWED  The policy does not allow "host".
+          PERMISSION_DENIED    NOT_ALLOWED_BY_POLICY  A field asks for more than the policy allows;
+                                                     BadRequest has its path, metadata the rule.
           UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
         """
 

@@ -38,6 +38,7 @@ OUTBOUND: Final[dict[type[errors.MooredError], StatusCode]] = {
     errors.RunNotFound: StatusCode.NOT_FOUND,
     errors.NameTaken: StatusCode.ALREADY_EXISTS,
     errors.HostNetworkNotAllowed: StatusCode.PERMISSION_DENIED,
+    errors.NotAllowedByPolicy: StatusCode.PERMISSION_DENIED,
     errors.CheckpointDirectoryForbidden: StatusCode.PERMISSION_DENIED,
     errors.ContainerPaused: StatusCode.FAILED_PRECONDITION,
     errors.ContainerRemoving: StatusCode.FAILED_PRECONDITION,

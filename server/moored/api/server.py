@@ -76,7 +76,7 @@ class Server:
             runtimes=runtimes,
             cgroup_mode=host.cgroup_mode,
             seccomp=host.seccomp,
-            host_network_allowed=site.settings.allow_host_network,
+            host_network_allowed=site.allowed.host_network,
             services=SERVICES,
             started=site.clock.now(),
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from moored.model.policy import LOCAL, Policy
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from moored.config import Settings
     from moored.containerd.places import Places
+    from moored.model.policy import Allowance
     from moored.saga import Clock
     from moored.verbs.admission import Runtimes
 
@@ -25,3 +28,12 @@ class Site:
     runtimes: Runtimes
     tracer: Tracer
     clock: Clock
+    policy: Policy = field(default_factory=Policy)
+
+    @property
+    def allowed(self) -> Allowance:
+        """Return what callers may ask for: all of them are of one role yet."""
+        allowed = self.policy.of(LOCAL)
+        if self.settings.allow_host_network:
+            return replace(allowed, host_network=True)
+        return allowed

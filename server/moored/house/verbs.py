@@ -77,7 +77,7 @@ def _admission(ground: Ground) -> Admission:
         images=ground.adapters.images,
         runtimes=ground.site.runtimes,
         host_problems=lambda spec: Host.look().verify(spec),
-        host_network_allowed=ground.site.settings.allow_host_network,
+        allowed=ground.site.allowed,
     )
 
 

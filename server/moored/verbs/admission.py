@@ -7,19 +7,26 @@ changed in between. Refusing changes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from moored import errors
 from moored.containerd.names import complete_name
 from moored.errors import Violation
-from moored.model import rules
+from moored.model import policy_rules, rules
 from moored.oci import signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from moored.containerd.values import Runtime
+    from moored.model.policy import Allowance
     from moored.model.spec import Image, Spec
+
+
+_REASONS: Final[dict[str, type[errors.FieldsRefused]]] = {
+    "host_network": errors.HostNetworkNotAllowed,
+}
+"""Rules that were refused by a reason of their own before there was a policy."""
 
 
 class ImageCatalogue(Protocol):
@@ -41,7 +48,7 @@ class Admission:
     runtimes: Runtimes
     host_problems: Callable[[Spec], Sequence[Violation]]
     """What of a spec this host cannot do as it is now."""
-    host_network_allowed: bool
+    allowed: Allowance
 
     async def admit(self, spec: Spec) -> tuple[Image, str]:
         """Return the image and the runtime that ``spec`` means, or refuse it."""
@@ -69,6 +76,7 @@ class Admission:
         if found:
             raise errors.InvalidField(_first("cannot create container", found), *_within(found))
         self._check_network(spec)
+        self._check_policy(spec)
         self._check_runtime(spec.runtime or self.runtimes.default)
         if problems := self.host_problems(spec):
             raise errors.InvalidField(
@@ -78,10 +86,22 @@ class Admission:
     def _check_network(self, spec: Spec) -> None:
         if spec.network and spec.network not in rules.NETWORKS:
             raise _not_served("network", f"{spec.network!r} is none of {', '.join(rules.NETWORKS)}")
-        if spec.network == "host" and not self.host_network_allowed:
-            raise errors.HostNetworkNotAllowed(
-                "cannot create container: the server's policy does not allow network 'host'"
-            )
+
+    def _check_policy(self, spec: Spec) -> None:
+        if not (found := policy_rules.forbidden(spec, self.allowed)):
+            return
+        first = found[0]
+        kind = _REASONS.get(first.rule, errors.NotAllowedByPolicy)
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise kind(
+            f"cannot create container: spec.{first.field}: the server's policy does not allow"
+            f" {first.what} (rule {first.rule}){more}",
+            *(
+                Violation(f"spec.{f.field}", f"{f.what} is not allowed by rule {f.rule}")
+                for f in found
+            ),
+            rule=first.rule,
+        )
 
     def _check_runtime(self, name: str) -> None:
         if name not in self.runtimes.by_name:

@@ -1,0 +1,32 @@
+"""Which fields of a spec ask for more than a role may have.
+
+Each part of a spec has its own function here, or in a module of its own; ``forbidden`` joins
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from moored.model.policy import Allowance
+from moored.model.spec import Spec
+
+
+@dataclass(frozen=True)
+class Forbidden:
+    """A field that the policy does not allow: its path, the rule's name, and what is asked for."""
+
+    field: str
+    rule: str
+    what: str
+
+
+def forbidden(spec: Spec, allowed: Allowance) -> list[Forbidden]:
+    """Return every field of ``spec`` that goes beyond what is ``allowed``."""
+    return [*_network(spec, allowed)]
+
+
+def _network(spec: Spec, allowed: Allowance) -> Iterator[Forbidden]:
+    if spec.network == "host" and not allowed.host_network:
+        yield Forbidden("network", "host_network", 'network "host"')
