@@ -53,7 +53,7 @@ SPECS: list[tuple[str, dict[str, Any], str]] = [
     ("a relative working_dir", {"working_dir": "etc"}, "spec.working_dir"),
     ("a working_dir that climbs", {"working_dir": "/a/../../etc"}, "spec.working_dir"),
     ("a working_dir with a NUL", {"working_dir": "/a\0"}, "spec.working_dir"),
-    ("a user by name", {"user": "root"}, "spec.user"),
+    ("a user that is no name", {"user": "a b"}, "spec.user"),
     ("a negative user", {"user": "-1"}, "spec.user"),
     ("a user beyond all", {"user": "4294967295"}, "spec.user"),
     ("a user with too much", {"user": "1:2:3"}, "spec.user"),

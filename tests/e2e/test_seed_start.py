@@ -293,6 +293,7 @@ async def test_s22_an_unset_runtime_is_the_default_of_the_day_it_was_created(
         (["no-such-program"], "COMMAND_NOT_FOUND", 127),
         (["/etc/passwd"], "COMMAND_NOT_EXECUTABLE", 126),
         (["/bin"], "COMMAND_NOT_EXECUTABLE", 126),
+        (["passwd.txt"], "COMMAND_NOT_FOUND", 127),
     ],
 )
 async def test_s25_what_cannot_be_run_sets_the_exit_code_of_a_shell(
@@ -313,7 +314,7 @@ async def test_s25_a_mount_that_does_not_fit_is_told_as_such(
     moored: Moored, wire: Wire, tmp_path: Path
 ) -> None:
     name = "docker.io/library/misfit:latest"
-    layer = {"program": b"#!/bin/sh\n", "etc": None, "etc/hosts": None}
+    layer = {"program": b"no script", "etc": None, "etc/hosts": None}
     moored.import_image(docker_archive(tmp_path / "misfit.tar", name, layer))
     async with wire.created(container_pb2.ContainerSpec(image="misfit")) as container:
         refusal = await refused(wire.start(container.id))

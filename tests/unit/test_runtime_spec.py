@@ -11,6 +11,7 @@ import pytest
 from moored import errors
 from moored.model.identity import ContainerId, run_id
 from moored.model.spec import Image, Resources, Spec
+from moored.model.users import Identity
 from moored.oci import runtime_spec
 from moored.oci.host import PRIVATE_NETWORK_SYSCTLS, CgroupMode, Host
 from moored.oci.runtime_spec import SpecRequest
@@ -31,11 +32,16 @@ _HOST = Host(
     limits_swap=True,
     swaps=False,
 )
+_ROOT = Identity(0, 0, (0,), "/root")
 _IMAGE = Image("busybox", "sha256:0", "sha256:1", entrypoint=("/enter",), args=("by", "default"))
 
 
 def _built(
-    spec: Spec | None = None, image: Image = _IMAGE, host: Host = _HOST, **files: str
+    spec: Spec | None = None,
+    image: Image = _IMAGE,
+    host: Host = _HOST,
+    who: Identity | None = _ROOT,
+    **files: str,
 ) -> dict[str, Any]:
     request = SpecRequest(
         container=_CONTAINER,
@@ -45,6 +51,7 @@ def _built(
         cgroup="/moorage/x.1",
         files={f"/etc/{name}": path for name, path in files.items()},
         host=host,
+        who=who,
     )
     built: dict[str, Any] = json.loads(runtime_spec.build(request))
     return built
@@ -77,7 +84,8 @@ def test_without_any_command_there_is_no_spec() -> None:
 def test_the_spec_overrides_the_images_environment_and_that_ours() -> None:
     image = replace(_IMAGE, env=("PATH=/image", "A=image", "B=image", "BROKEN"))
     env = _built(Spec(image="busybox", env=("B=spec", "C=a=b")), image)["process"]["env"]
-    assert sorted(env) == ["A=image", "B=spec", "C=a=b", "HOSTNAME=0123456789ab", "PATH=/image"]
+    ours = ["HOME=/root", "HOSTNAME=0123456789ab"]
+    assert sorted(env) == ["A=image", "B=spec", "C=a=b", *ours, "PATH=/image"]
 
 
 def test_a_path_is_set_where_nobody_sets_one() -> None:
@@ -95,24 +103,31 @@ def test_the_working_directory_is_absolute(asked: str, of_image: str, directory:
 
 
 @pytest.mark.parametrize(
-    ("asked", "of_image", "uid", "gid"),
-    [("", "", 0, 0), ("", "7", 7, 0), ("", "7:8", 7, 8), ("5:6", "7:8", 5, 6), ("5", "7:8", 5, 0)],
+    ("asked", "of_image", "user"),
+    [("", "", "0"), ("", "7", "7"), ("", "7:8", "7:8"), ("5:6", "7:8", "5:6"), ("a", "7:8", "a")],
 )
-def test_the_user_is_the_specs_or_the_images_or_root(
-    asked: str, of_image: str, uid: int, gid: int
-) -> None:
-    built = _built(Spec(image="busybox", user=asked), replace(_IMAGE, user=of_image))
-    assert built["process"]["user"] == {"uid": uid, "gid": gid, "additionalGids": [gid]}
+def test_the_user_is_the_specs_or_the_images_or_root(asked: str, of_image: str, user: str) -> None:
+    spec, image = Spec(image="busybox", user=asked), replace(_IMAGE, user=of_image)
+    assert runtime_spec.user_of(spec, image) == user
 
 
-def test_an_image_with_a_named_user_has_no_spec() -> None:
-    with pytest.raises(errors.SpecFailed, match="'daemon'"):
-        _built(image=replace(_IMAGE, user="daemon"))
+def test_the_process_is_who_was_found_with_all_groups_and_their_home() -> None:
+    process = _built(who=Identity(5, 6, (6, 7), "/home/five"))["process"]
+    assert process["user"] == {"uid": 5, "gid": 6, "additionalGids": [6, 7]}
+    assert "HOME=/home/five" in process["env"]
+    env = _built(Spec(image="busybox", env=("HOME=/mine",)), who=Identity(5, 6, (6,)))
+    assert [e for e in env["process"]["env"] if e.startswith("HOME")] == ["HOME=/mine"]
+
+
+def test_a_name_that_was_not_looked_up_yet_shows_as_one_in_a_plan() -> None:
+    process = _built(Spec(image="busybox", user="daemon"), who=None)["process"]
+    assert process["user"] == {"username": "daemon"}
+    assert not any(entry.startswith("HOME=") for entry in process["env"])
 
 
 def test_root_gets_the_default_capabilities_and_others_only_their_bound() -> None:
     of_root = _built()["process"]["capabilities"]
-    of_other = _built(Spec(image="busybox", user="1"))["process"]["capabilities"]
+    of_other = _built(who=Identity(1, 1, (1,)))["process"]["capabilities"]
     assert of_root["effective"] == of_root["permitted"] == of_root["bounding"]
     assert len(of_root["bounding"]) == 14
     assert "inheritable" not in of_root
@@ -180,7 +195,7 @@ def test_the_oom_score_is_set_only_where_that_is_allowed() -> None:
 
 def test_the_same_request_gives_the_same_bytes() -> None:
     request = SpecRequest(
-        _CONTAINER, run_id(_CONTAINER, 1), Spec(image="busybox"), _IMAGE, "/m/x.1", {}, _HOST
+        _CONTAINER, run_id(_CONTAINER, 1), Spec(image="busybox"), _IMAGE, "/m/x.1", {}, _HOST, _ROOT
     )
     assert runtime_spec.build(request) == runtime_spec.build(request)
 

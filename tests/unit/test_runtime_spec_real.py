@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from moored.model import users
 from moored.model.identity import ContainerId, run_id
 from moored.model.spec import Image, Resources, Spec
 from moored.oci import cgroups, runtime_spec
@@ -70,7 +71,8 @@ class Bundle:
             network="host" if spec.network == "host" else "none",
         )
         cgroup = f"/{self.instance}/{run}"
-        return SpecRequest(container, run, spec, _IMAGE, cgroup, files, host)
+        who = users.resolve(spec.user or "0", (), "", "")
+        return SpecRequest(container, run, spec, _IMAGE, cgroup, files, host, who)
 
     def sh(self, script: str, spec: Spec | None = None) -> str:
         ended = self.run(replace(spec or Spec(image="busybox"), command=("sh", "-c", script)))

@@ -64,7 +64,7 @@ _OPTIONS: Final = (
         help="Set a variable; without a value it is taken from here. Repeatable.",
     ),
     click.option("--workdir", "-w", metavar="PATH", help="Where the command runs."),
-    click.option("--user", "-u", metavar="UID[:GID]", help="Who the command runs as."),
+    click.option("--user", "-u", metavar="USER[:GROUP]", help="Who the command runs as."),
     label_option,
     click.option("--hostname", help="The host name inside."),
     click.option("--stop-signal", metavar="SIGNAL", help="What stop sends first."),

@@ -20,6 +20,7 @@ from moored.verbs.failures import Failures
 from moored.verbs.gate import Gate
 from moored.verbs.holders import HostFiles
 from moored.verbs.kill import Killer
+from moored.verbs.look import look
 from moored.verbs.pause import Pauser
 from moored.verbs.plan import Planner
 from moored.verbs.prune import Pruner
@@ -108,6 +109,7 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
         files=HostFiles(adapters.generated, adapters.output, Host.look),
         watch=exits,
         runtimes=site.runtimes.by_name,
+        look=look,
         build_spec=runtime_spec.build,
         process_ticks=process_ticks,
         host=Host.look,

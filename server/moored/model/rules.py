@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from moored.errors import Violation
+from moored.model import users
 from moored.model.identity import is_id, is_name
 from moored.model.restart import RestartCondition
 from moored.model.spec import Spec
@@ -28,8 +29,6 @@ LARGEST_MEMORY: Final = 2**53
 MOST_LABELS: Final = 256
 LARGEST_LABEL: Final = 4096
 """Bytes of a label's key and value together, as containerd limits them."""
-_LARGEST_ID: Final = 2**32 - 2
-_USER: Final = re.compile(r"([0-9]{1,10})(?::([0-9]{1,10}))?")
 _HOSTNAME: Final = re.compile(
     r"(?=.{1,63}\Z)[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"
     r"(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*"
@@ -106,15 +105,8 @@ def _process(spec: Spec) -> Iterator[Violation]:
         yield Violation("working_dir", "must be shorter than 4096 bytes, without NUL")
     elif ".." in directory.split(posixpath.sep):
         yield Violation("working_dir", 'must not contain ".."')
-    if spec.user and not is_numeric_user(spec.user):
-        yield Violation("user", 'must be "uid" or "uid:gid" in numbers')
-
-
-def is_numeric_user(user: str) -> bool:
-    match = _USER.fullmatch(user)
-    return match is not None and all(
-        int(number) <= _LARGEST_ID for number in match.groups() if number is not None
-    )
+    if spec.user and (why := users.fault(spec.user)):
+        yield Violation("user", why)
 
 
 def _labels(labels: dict[str, str]) -> Iterator[Violation]:

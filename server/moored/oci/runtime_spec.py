@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from moored import errors
-from moored.model.rules import is_numeric_user
 from moored.oci import capabilities, defaults, seccomp
 from moored.oci.host import NAMESPACES, PRIVATE_NETWORK_SYSCTLS, CgroupMode, Host
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from moored.model.identity import ContainerId, RunId
     from moored.model.spec import Image, Spec
+    from moored.model.users import Identity
     from moored.oci.defaults import Json
 
 VERSION: Final = "1.0.2"
@@ -40,6 +40,8 @@ class SpecRequest:
     files: Mapping[str, str]
     """Files of the host's to show in the container: destination -> path on the host."""
     host: Host
+    who: Identity | None
+    """None: only planned, and its name was not looked up."""
 
 
 def build(request: SpecRequest) -> bytes:
@@ -77,13 +79,9 @@ def hostname(container: ContainerId, spec: Spec, host: Host) -> str:
     return spec.hostname or container[:_SHORT_ID]
 
 
-def user(spec: Spec, image: Image) -> tuple[int, int]:
-    """Return uid and gid; a uid alone gets gid 0, as one without an entry in passwd does."""
-    text = spec.user or image.user or "0"
-    if not is_numeric_user(text):
-        raise errors.SpecFailed(f"cannot run as user {text!r}: only numbers are served")
-    uid, _, gid = text.partition(":")
-    return int(uid), int(gid or 0)
+def user_of(spec: Spec, image: Image) -> str:
+    """Return whom the process runs as, in the words of the spec or the image."""
+    return spec.user or image.user or "0"
 
 
 def _pairs(entries: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -102,21 +100,33 @@ def _process(request: SpecRequest) -> Json:
             f"cannot build the runtime spec of {request.run!r}: "
             f"neither the spec nor image {image.name!r} names a command"
         )
-    uid, gid = user(spec, image)
     name = hostname(request.container, spec, request.host)
     process: Json = {
         "terminal": False,
-        "user": {"uid": uid, "gid": gid, "additionalGids": [gid]},
+        "user": _user(request),
         "args": args,
-        "env": environment(spec, image, name),
+        "env": _with_home(environment(spec, image, name), request.who),
         "cwd": posixpath.join("/", spec.working_dir or image.working_dir),
-        "capabilities": capabilities.of_process(uid),
+        "capabilities": capabilities.of_process(request.who.uid if request.who else 0),
         "noNewPrivileges": False,
     }
     if request.host.lowers_oom_score:
         # Else it inherits the shim's, which the kernel spares: containerd protects itself.
         process["oomScoreAdj"] = 0
     return process
+
+
+def _user(request: SpecRequest) -> Json:
+    who = request.who
+    if who is None:
+        return {"username": user_of(request.spec, request.image)}
+    return {"uid": who.uid, "gid": who.gid, "additionalGids": who.groups}
+
+
+def _with_home(env: list[str], who: Identity | None) -> list[str]:
+    if who is None or any(entry.startswith("HOME=") for entry in env):
+        return env
+    return [*env, f"HOME={who.home}"]
 
 
 def _linux(request: SpecRequest) -> Json:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from moored import errors
 from moored.containerd.names import complete_name
 from moored.errors import Violation
-from moored.model import policy_rules, rules
+from moored.model import policy_rules, rules, users
 from moored.oci import signals
 
 if TYPE_CHECKING:
@@ -58,9 +58,8 @@ class Admission:
             raise errors.ImageNotFound(
                 f"cannot create container: no image {spec.image!r} was imported", image=spec.image
             )
-        if not spec.user and image.user and not rules.is_numeric_user(image.user):
-            why = f"unset means the image's {image.user!r}, and users by name are not served"
-            raise _not_served("user", why)
+        if not spec.user and image.user and (why := users.fault(image.user)):
+            raise _not_served("user", f"unset means the image's {image.user!r}, which {why}")
         if not (spec.command or image.entrypoint or spec.args or image.args):
             found = [Violation("command", f"is required: image {spec.image!r} names none")]
             raise errors.InvalidField(_first("cannot create container", found), *_within(found))

@@ -18,6 +18,7 @@ from moored.model.resources import Kind, Resource
 from moored.model.state import Running
 from moored.oci.runtime_spec import SpecRequest
 from moored.uninterrupted import in_thread
+from moored.verbs.look import planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from moored.containerd.values import Mount, Runtime
     from moored.model.identity import ContainerId
     from moored.model.state import Snapshot
+    from moored.model.users import Identity
     from moored.oci.host import Host
     from moored.registry import Claim
     from moored.saga import Clock, Saga
@@ -84,6 +86,8 @@ class BringUp:
     files: Files
     watch: Watch
     runtimes: Mapping[str, Runtime]
+    look: Callable[[Snapshot, Sequence[Mount]], Identity]
+    """Who the process is; refuses what certainly cannot run."""
     build_spec: Callable[[SpecRequest], bytes]
     process_ticks: Callable[[int], int]
     """When a process began, in clock ticks since the boot: with its pid, its identity."""
@@ -112,7 +116,8 @@ class BringUp:
     def planned_spec(self, snapshot: Snapshot) -> bytes:
         """Return the runtime spec of the current run, before anything of it exists."""
         files = self.files.planned(snapshot, snapshot.run)
-        return self._spec(snapshot, run_id(snapshot.id, snapshot.run), files)
+        who = planned(snapshot.spec, snapshot.image)
+        return self._spec(snapshot, run_id(snapshot.id, snapshot.run), files, who)
 
     async def bring_up(self, claim: Claim, saga: Saga, trace_id: str) -> None:
         snapshot = claim.snapshot
@@ -125,7 +130,8 @@ class BringUp:
                 self._files(snapshot, saga, (*mine[Kind.FILES], *mine[Kind.OUTPUT])),
             )
             async with saga.step("spec"):
-                oci = self._spec(snapshot, run, files)
+                who = await in_thread(partial(self.look, snapshot, rootfs))
+                oci = self._spec(snapshot, run, files, who)
             async with saga.step("container", acquires=mine[Kind.CONTAINER]):
                 await self.containers.create(self._record(snapshot, run, runtime, oci))
             acquires = (*mine[Kind.CGROUP], *mine[Kind.BUNDLE], *mine[Kind.TASK])
@@ -181,7 +187,7 @@ class BringUp:
         async with saga.step("files", acquires=acquires):
             return await in_thread(partial(self.files.write, snapshot, snapshot.run))
 
-    def _spec(self, snapshot: Snapshot, run: RunId, files: RunFiles) -> bytes:
+    def _spec(self, snapshot: Snapshot, run: RunId, files: RunFiles, who: Identity | None) -> bytes:
         try:
             return self.build_spec(
                 SpecRequest(
@@ -192,6 +198,7 @@ class BringUp:
                     cgroup=self.cgroup(run),
                     files=files.mounts,
                     host=self.host(),
+                    who=who,
                 )
             )
         except (ValueError, OSError) as error:

@@ -1,0 +1,71 @@
+"""System calls that Python has no function for yet. Each raises OSError as those that it has do.
+
+Their numbers are the same on every architecture: calls this new have one table.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from typing import Final
+
+_FSOPEN: Final = 430
+_FSCONFIG: Final = 431
+_FSMOUNT: Final = 432
+_OPENAT2: Final = 437
+_CLOSE_ON_EXEC: Final = 1
+_SET_FLAG: Final = 0
+_SET_STRING: Final = 1
+_CREATE: Final = 6
+_READ_ONLY_AND_HARMLESS: Final = 0x1 | 0x2 | 0x4 | 0x8
+"""Nothing can be written, no setuid counts, no device opens, nothing executes."""
+_OWN_DIRECTORY: Final = 0x200
+_IN_ROOT: Final = 0x10
+_NO_MAGIC_LINKS: Final = 0x02
+_HOW: Final = struct.Struct("=QQQ")
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def open_filesystem(kind: str) -> int:
+    """Return the descriptor of a filesystem that is still to be configured: fsopen(2)."""
+    return _call(_FSOPEN, kind.encode(), _CLOSE_ON_EXEC)
+
+
+def configure(filesystem: int, key: str, value: str | None = None) -> None:
+    """Set an option of it; one without a value is a flag. A value has at most 255 bytes."""
+    if value is None:
+        _call(_FSCONFIG, filesystem, _SET_FLAG, key.encode(), None, 0)
+    else:
+        _call(_FSCONFIG, filesystem, _SET_STRING, key.encode(), os.fsencode(value), 0)
+
+
+def mount_nowhere(filesystem: int) -> int:
+    """Return the root of a mount that is on no path, read-only, and gone with its descriptor."""
+    _call(_FSCONFIG, filesystem, _CREATE, None, None, 0)
+    return _call(_FSMOUNT, filesystem, _CLOSE_ON_EXEC, _READ_ONLY_AND_HARMLESS)
+
+
+def open_inside(root: int, path: str, flags: int) -> int:
+    """Open ``path`` as a process would whose root directory is ``root``: no link leads out."""
+    how = _HOW.pack(flags | os.O_CLOEXEC, 0, _IN_ROOT | _NO_MAGIC_LINKS)
+    return _call(_OPENAT2, root, os.fsencode(path), how, len(how))
+
+
+def leave_shared_directory() -> None:
+    """Give this thread a working directory of its own, for as long as it lives."""
+    if _libc.unshare(_OWN_DIRECTORY) != 0:
+        raise _refusal()
+
+
+def _call(number: int, *arguments: int | bytes | None) -> int:
+    result: int = _libc.syscall(number, *arguments)
+    if result < 0:
+        raise _refusal()
+    return result
+
+
+def _refusal() -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number))

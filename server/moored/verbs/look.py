@@ -1,0 +1,82 @@
+"""What a start has to see in the root filesystem: who the process is, and that it can run.
+
+Where nobody can look in, numbers still say who it is, and the runtime says whether it runs.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, Final
+
+from loguru import logger
+
+from moored import errors
+from moored.errors import Violation
+from moored.model import users
+from moored.oci import programs, runtime_spec
+from moored.storage import rootfs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moored.containerd.values import Mount
+    from moored.model.spec import Image, Spec
+    from moored.model.state import Snapshot
+    from moored.model.users import Identity
+    from moored.storage.rootfs import Rootfs
+
+_LARGEST_FILE: Final = 4 * 2**20
+"""Bytes of passwd and group that are read: what is beyond has no entry."""
+
+
+def look(snapshot: Snapshot, mounts: Sequence[Mount]) -> Identity:
+    """Return who the process is, or raise what certainly keeps it from running. Blocks."""
+    spec, image = snapshot.spec, snapshot.image
+    try:
+        with rootfs.opened(mounts) as seen:
+            who = _who(spec, image, seen)
+            _refuse_program(spec, image, seen)
+            return who
+    except rootfs.Unseen as why:
+        logger.debug("cannot look into the root filesystem of {}: {}", snapshot.id, why)
+        if (known := planned(spec, image)) is None:
+            raise errors.SpecFailed(
+                f"cannot find user {runtime_spec.user_of(spec, image)!r}: "
+                f"cannot look into the root filesystem: {why}"
+            ) from why
+        return known
+
+
+def planned(spec: Spec, image: Image) -> Identity | None:
+    """Return who the process is as far as numbers say it; None if a name has to be looked up."""
+    user = runtime_spec.user_of(spec, image)
+    if users.is_numeric(user):
+        return users.resolve(user, (), "", "")
+    return None
+
+
+def _who(spec: Spec, image: Image, seen: Rootfs) -> Identity:
+    user = runtime_spec.user_of(spec, image)
+    try:
+        return users.resolve(user, (), _text(seen, "/etc/passwd"), _text(seen, "/etc/group"))
+    except users.Unknown as unknown:
+        whose = "" if spec.user else f" (unset means the image's {user!r})"
+        raise errors.InvalidField(
+            f"cannot run as user {user!r}: {unknown}{whose}",
+            Violation("spec.user", f"{unknown}{whose}"),
+        ) from unknown
+
+
+def _refuse_program(spec: Spec, image: Image, seen: Rootfs) -> None:
+    command = runtime_spec.arguments(spec, image)
+    if not command:
+        return
+    variables = dict(
+        entry.split("=", 1) for entry in runtime_spec.environment(spec, image, hostname="")
+    )
+    directory = posixpath.join("/", spec.working_dir or image.working_dir)
+    programs.refuse_unless_executable(command[0], variables["PATH"], directory, seen)
+
+
+def _text(seen: Rootfs, path: str) -> str:
+    return seen.read(path, _LARGEST_FILE).decode(errors="surrogateescape")
