@@ -1,0 +1,1 @@
+"""Networks that plugins make: the rules, and plugins that obey, fail, hang and lie."""
