@@ -64,6 +64,8 @@ class Subject:
         self.restarters = 0
         """Restarts that stop it in order to start it again."""
         self.preempted: Final = asyncio.Event()
+        self.recovered: Final = asyncio.Event()
+        """Set once it is known what became of it while no moored was there."""
 
     def publish(self, snapshot: Snapshot, stage: Stage | None, *, gone: bool = False) -> None:
         before, self.view = self.view, View(snapshot, stage, gone=gone)

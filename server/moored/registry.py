@@ -7,6 +7,7 @@ container; nothing under a claim takes another one.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
@@ -19,6 +20,7 @@ from moored.model import tidings
 from moored.model.events import Renamed
 from moored.model.identity import RunId, run_id
 from moored.model.intent import Action
+from moored.model.rest import at_rest
 from moored.model.state import Removing, Snapshot, advance
 from moored.uninterrupted import uninterrupted
 
@@ -99,20 +101,33 @@ class Registry(Directory):
         now: Callable[[], datetime],
         feed: Feed,
         known: Sequence[Snapshot] = (),
+        patience: float = 30.0,
     ) -> None:
+        """``known`` are those of an earlier moored; ``patience`` is how many seconds a change of
+        one of them waits for its recovery.
+        """
         super().__init__(known)
         self._journal = journal
         self._feed = feed
         self._now = now
         self._revision = feed.revision
+        self._patience = patience
+        for snapshot in known:
+            if at_rest(snapshot):
+                self.find(snapshot.id).recovered.set()
 
     @asynccontextmanager
-    async def claim(self, reference: str, *, generation: int | None = None) -> AsyncIterator[Claim]:
+    async def claim(
+        self, reference: str, *, generation: int | None = None, recovering: bool = False
+    ) -> AsyncIterator[Claim]:
         """Wait for the only right to change a container. Being cut short changes nothing.
 
         ``generation`` is that of the spec as the caller knows it, and None if any will do.
+        Before a container is recovered only ``recovering`` may have it.
         """
         subject = self.find(reference)
+        if not recovering:
+            await self._recovered(subject)
         async with subject.lock:
             if subject.view.gone:
                 raise unknown(reference)
@@ -124,6 +139,18 @@ class Registry(Directory):
                 if subject.view.stage is not None:
                     claim.show(None)
 
+    async def _recovered(self, subject: Subject) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await subject.recovered.wait()
+        except TimeoutError as error:
+            container = subject.view.snapshot.id
+            raise errors.RuntimeUnreachable(
+                f"cannot change container {container!r}: what became of it while moored was away"
+                f" is not known after {self._patience:g} s",
+                container=container,
+            ) from error
+
     @asynccontextmanager
     async def enrol(self, snapshot: Snapshot) -> AsyncIterator[Claim]:
         """Reserve the name of a new container. It is there with the first event or ``record``."""
@@ -131,6 +158,7 @@ class Registry(Directory):
         if name:
             self._reserve(name, snapshot.id, f"cannot create container {name!r}")
         subject = Subject(snapshot)
+        subject.recovered.set()
         try:
             async with subject.lock:
                 claim = Claim(self, subject, snapshot)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,7 +13,7 @@ from moored import errors
 from moored.containerd.bundles import Bundles
 from moored.containerd.connection import Connection, Present
 from moored.containerd.containers import Containers
-from moored.containerd.events import Events, ExitSeen, Following
+from moored.containerd.events import Events, ExitSeen, Following, StartSeen
 from moored.containerd.images import Images
 from moored.containerd.layers import Layers
 from moored.containerd.leases import Leases
@@ -202,16 +202,11 @@ async def test_exit_is_seen_by_whoever_follows(subject: Subject, connection: Con
         assert await anext(following) == Following()
         pid = await _create(subject, connection, ["/bin/sh", "-c", "exit 4"])
         await Tasks(connection).start(RUN, within=WITHIN)
+        assert await anext(following) == StartSeen(RUN)
         seen = await anext(following)
     assert isinstance(seen, ExitSeen)
     assert (seen.run, seen.pid, seen.exit.status) == (RUN, pid, 4)
     assert await Tasks(connection).wait(RUN) == seen.exit
-
-
-async def test_beat_comes_back_to_whoever_follows(subject: Subject, connection: Connection) -> None:
-    events = Events(connection)
-    async with _followed(events):
-        await events.beat(WITHIN)
 
 
 async def test_image_is_imported_used_and_removed(
@@ -238,25 +233,6 @@ async def test_image_is_imported_used_and_removed(
 
 async def _archive() -> AsyncIterator[bytes]:
     yield tars.tar_of(tars.docker_files(tags=("adapted:1",)))
-
-
-@asynccontextmanager
-async def _followed(events: Events) -> AsyncIterator[None]:
-    """Follow, and let go once the block has ended."""
-    following = events.follow()
-    assert await anext(following) == Following()
-    reading = asyncio.create_task(_drain(following))
-    try:
-        yield
-    finally:
-        reading.cancel()
-        await asyncio.wait([reading])
-        await following.aclose()
-
-
-async def _drain(following: AsyncIterator[Any]) -> None:
-    async for _ in following:
-        continue
 
 
 def _places(subject: Subject) -> Places:

@@ -253,6 +253,18 @@ async def test_an_enum_value_of_a_newer_client_is_refused(wire: Wire) -> None:
 
 
 @pytest.mark.usefixtures("unchanged")
+async def test_a_field_of_a_newer_client_is_refused_in_each_message_of_a_stream(
+    wire: Wire,
+) -> None:
+    options = image_service_pb2.ImportRequest(options=image_service_pb2.ImportOptions(name="x"))
+    newer = image_service_pb2.ImportRequest.FromString(_field(9999, b"of tomorrow"))
+    call = wire.images.Import(iter([options, newer]), timeout=CALL_WITHIN)
+    refusal_ = await refused(call)
+    assert (refusal_.code, refusal_.reason) == (INVALID, "NOT_SERVED")
+    assert "9999" in refusal_.fields[0]
+
+
+@pytest.mark.usefixtures("unchanged")
 async def test_bytes_that_are_no_message_are_refused(wire: Wire) -> None:
     for garbage in (b"\xff\xff\xff", b"\x0a\x05ab", _field(1, b"\xff\xfe not UTF-8")):
         error = await _error(wire, "Inspect", garbage)

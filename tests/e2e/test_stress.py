@@ -17,11 +17,11 @@ import pytest
 from moorage.v1 import container_pb2, container_service_pb2
 from tests.outside import processes
 from tests.real.agreement import assert_agreement, ledger_resources, settled_container
-from tests.real.specs import shell, sleeper
+from tests.real.specs import sleeper
 from tests.real.wire import CALL_WITHIN, Wire, refusal, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from tests.real.moored import Moored
     from tests.real.runtime import GatedRuntime
@@ -52,90 +52,6 @@ Made = TypeVar("Made")
 
 def _long(value: int) -> object:
     return pytest.param(value, marks=[pytest.mark.soak, pytest.mark.timeout(900)])
-
-
-@pytest.mark.parametrize("number", [32, _long(500)])
-async def test_every_quick_exit_is_the_true_one(
-    own_site: Site, own_moored_of: Moored, number: int
-) -> None:
-    """moored is killed and stopped meanwhile, and containerd is killed."""
-    disturbances = {number // 4: "kill", number // 2: "containerd", 3 * number // 4: "restart"}
-    async with Wire(own_moored_of.address) as wire:
-        made = await _in_turns(number, lambda count: _quick(wire, count))
-        expected = dict(made)
-        for position, (container, _) in enumerate(made):
-            if what := disturbances.get(position):
-                await asyncio.to_thread(_disturb, own_site, own_moored_of, what)
-            await _started(wire, container)
-        seen = {container: await _verdict(wire, container) for container, _ in made}
-        wrong = {c: (seen[c], expected[c]) for c in seen if seen[c] != expected[c]}
-        await _in_turns(number, lambda count: wire.remove(made[count][0]))
-    assert wrong == {}
-
-
-async def _in_turns(number: int, work: Callable[[int], Awaitable[Made]]) -> list[Made]:
-    """Do something ``number`` times, some at a time, and return what each gave."""
-    turn = asyncio.Semaphore(AT_A_TIME)
-
-    async def one(count: int) -> Made:
-        async with turn:
-            return await work(count)
-
-    return await asyncio.gather(*(one(count) for count in range(number)))
-
-
-async def _quick(wire: Wire, count: int) -> tuple[str, Verdict]:
-    """Create a container that ends at once, and say how."""
-    kind, code = count % 8, count % 256
-    if kind == 7:
-        spec = container_pb2.ContainerSpec(image="busybox", command=["/no/such/program"])
-        return (await wire.create(spec)).id, (127, START_FAILURE)
-    if kind == 6:
-        number = (1, 2, 6, 9, 10, 12, 14, 15)[count // 8 % 8]
-        return (await wire.create(_killed_by(number))).id, (128 + number, SIGNAL)
-    origin = SIGNAL if 128 < code <= 192 else PROCESS  # they cannot be told apart
-    return (await wire.create(shell(f"exit {code}"))).id, (code, origin)
-
-
-def _killed_by(number: int) -> container_pb2.ContainerSpec:
-    """A first process cannot kill itself by what it does not handle: its child ends so."""
-    return shell(f"sh -c 'kill -{number} $$'; exit $?")
-
-
-async def _started(wire: Wire, container: str) -> None:
-    """Start it, however often moored or containerd goes away meanwhile."""
-    while True:
-        try:
-            await wire.start(container)
-        except grpc.aio.AioRpcError as error:
-            if refusal(error).reason == "COMMAND_NOT_FOUND":
-                return
-            if error.code() is not grpc.StatusCode.UNAVAILABLE:
-                raise
-        else:
-            return
-
-
-async def _verdict(wire: Wire, container: str) -> Verdict:
-    exit = (await wire.wait(container)).status.exit
-    return exit.code, exit.origin
-
-
-def _disturb(site: Site, moored: Moored, what: str) -> None:
-    match what:
-        case "kill":
-            moored.kill()
-            moored.start()
-        case "restart":
-            moored.restart()
-        case _:
-            site.containerd.kill()
-            site.containerd.start()
-
-
-@pytest.fixture
-def own_moored_of(own_site: Site) -> Moored:
-    return own_site.start_moored()
 
 
 @pytest.mark.parametrize("seconds", [8, _long(120)])

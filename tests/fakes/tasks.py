@@ -89,7 +89,8 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
             raise unknown(f"cannot start a {_DOING[task.process.status]} process: unknown")
         task.process.status = task_types_pb2.RUNNING
         self._store.tell(f">task {task.process.id}")
-        self._store.bus.announce(space.name, "/tasks/start")
+        event = task_events_pb2.TaskStart(container_id=task.process.id)
+        self._store.bus.announce(space.name, "/tasks/start", event)
         if (done := outcome(task.args)) is not None:
             creation.write_output(task.process, done.output)
             self.end(space, task, done.status)

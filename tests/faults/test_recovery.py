@@ -6,15 +6,18 @@ The second house opens a copy of what the first had on disk at that moment.
 from __future__ import annotations
 
 import asyncio
+import shutil
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from moored import errors
 from moored.model.exits import Origin
 from moored.model.identity import RunId
 from moored.model.state import Exited, Removing, Running, Starting, Stopping
-from tests.faults.world import copied, soon
+from tests.faults.world import STAYS, copied, opened, soon
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,3 +145,34 @@ async def test_a_stop_that_was_under_way_goes_on(world: World, home: Path) -> No
             assert view.snapshot.exit.signal == 9
             await other.settled("web")
     await soon(stopping)
+
+
+async def test_a_change_waits_for_the_recovery_of_its_own_container_only(
+    world: World, home: Path
+) -> None:
+    await world.verbs.creator.create(replace(STAYS, name="rests"))
+    with world.fake.hold("Tasks.Start", after=True) as hold:
+        starting = asyncio.create_task(world.start(name="web"))
+        await hold.reached()
+        async with copied(world, home / "two") as other:
+            again = asyncio.create_task(other.verbs.starter.start("web"))
+            assert (await soon(other.verbs.starter.start("rests"))).snapshot.run == 1
+            assert not again.done()
+            await recover(other)
+            outcome = await soon(again)
+            assert outcome.already_running
+            assert outcome.snapshot.run == 1
+            await soon(other.verbs.stopper.stop("rests", timeout=timedelta()))
+    await soon(starting)
+
+
+async def test_a_change_of_what_cannot_be_recovered_is_refused_in_time(
+    world: World, home: Path
+) -> None:
+    await world.start(name="web")
+    shutil.copytree(world.home / "root", home / "two" / "root")
+    async with opened(home / "two", world.fake, step_timeout=0.2) as other:
+        before = other.snapshot("web")
+        with pytest.raises(errors.RuntimeUnreachable, match="is not known"):
+            await soon(other.verbs.cleaner.cleanup("web", force=True, and_remove=True))
+        assert other.snapshot("web") == before

@@ -113,12 +113,6 @@ async def test_wrong_streams_are_refused_by_field(
     assert store.images == {}
 
 
-async def test_a_field_of_a_newer_client_is_refused() -> None:
-    unknown = image_service_pb2.ImportRequest.FromString(b"\x98\x06\x01")  # field 99
-    with pytest.raises(errors.NotServed):
-        await servicer(Store()).Import(stream(options("x"), unknown), CONTEXT)
-
-
 async def test_images_are_listed() -> None:
     request = image_service_pb2.ImageServiceListRequest()
     answer = await servicer(Store({NAME: IMAGE})).List(request, CONTEXT)

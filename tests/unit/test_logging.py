@@ -46,7 +46,7 @@ def _lines(out: io.StringIO) -> list[dict[str, Any]]:
 
 def test_a_json_line_is_one_object(out: io.StringIO) -> None:
     log.configure("json", "info", out)
-    log.bind("c0ffee", 3).info("started\nand {more}")
+    logger.bind(container="c0ffee", run=3).info("started\nand {more}")
     [line] = _lines(out)
     assert line["message"] == "started\nand {more}"
     assert (line["level"], line["container"], line["run"]) == ("info", "c0ffee", 3)
@@ -107,7 +107,7 @@ def test_lines_below_the_level_are_not_written(out: io.StringIO) -> None:
 
 def test_text_names_the_container_and_has_no_colour_in_a_file(out: io.StringIO) -> None:
     log.configure("text", "info", out)
-    log.bind("c0ffee", 3).bind(odd="{not} <a> template").info("started <red>")
+    logger.bind(container="c0ffee", run=3).bind(odd="{not} <a> template").info("started <red>")
     assert "started <red> container=c0ffee run=3 odd={not} <a> template\n" in out.getvalue()
     assert "\x1b" not in out.getvalue()
 
@@ -115,7 +115,7 @@ def test_text_names_the_container_and_has_no_colour_in_a_file(out: io.StringIO) 
 def test_text_has_colours_on_a_terminal(out: io.StringIO) -> None:
     terminal = _Terminal()
     log.configure("text", "info", terminal)
-    log.bind("c0ffee").info("started <red>")
+    logger.bind(container="c0ffee").info("started <red>")
     assert "\x1b[" in terminal.getvalue()
     assert "started <red>" in terminal.getvalue()
     assert out.getvalue() == ""

@@ -11,6 +11,7 @@ from moored.errors import IllegalTransition
 from moored.model import state as states
 from moored.model.events import (
     Event,
+    Interfered,
     OutOfMemory,
     Paused,
     RemoveRequested,
@@ -69,6 +70,7 @@ EVENTS: dict[str, Event] = {
     "restart scheduled": RestartScheduled(AT, 3),
     "restart cancelled": RestartCancelled(),
     "out of memory": OutOfMemory(1, AT),
+    "interfered": Interfered(1, "it was paused"),
     "spec updated": SpecUpdated(Spec(image="busybox", labels={"a": "b"})),
     "renamed": Renamed("web"),
 }
@@ -106,6 +108,7 @@ TABLE = {
     ("restarting", "resources released"): states.Restarting,
     ("stranded", "resources released"): states.Exited,
     ("removing", "resources released"): states.Removing,
+    **{(state, "interfered"): type(STATES[state]) for state in STATES},
     **{
         (state, event): type(STATES[state])
         for state in STATES

@@ -37,4 +37,4 @@ def _kind(event: Event) -> str:
         return f"{kind}: {event.error.message}"
     if event.HasField("restart"):
         return f"{kind}: attempt {event.restart.attempt} at {moment(event.restart.due_time)}"
-    return kind
+    return f"{kind}: {event.message}" if event.message else kind

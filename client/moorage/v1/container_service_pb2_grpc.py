@@ -263,7 +263,8 @@ class ContainerServiceServicer(object):
         After OK the signal was sent. A second identical call sends it again.
 
         Errors:
-        FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  There is no process.
+        FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  There is no process. In RESTARTING: and the
+        signal is not one that is meant to end it.
         FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
         UNAVAILABLE          RUNTIME_UNREACHABLE    containerd does not answer.
         """

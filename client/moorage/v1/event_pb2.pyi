@@ -30,6 +30,7 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_REMOVE_REQUESTED: _ClassVar[EventKind]
     EVENT_KIND_RESOURCES_RELEASED: _ClassVar[EventKind]
     EVENT_KIND_REMOVED: _ClassVar[EventKind]
+    EVENT_KIND_INTERFERED: _ClassVar[EventKind]
 EVENT_KIND_UNSPECIFIED: EventKind
 EVENT_KIND_CREATED: EventKind
 EVENT_KIND_START_REQUESTED: EventKind
@@ -47,9 +48,10 @@ EVENT_KIND_RENAMED: EventKind
 EVENT_KIND_REMOVE_REQUESTED: EventKind
 EVENT_KIND_RESOURCES_RELEASED: EventKind
 EVENT_KIND_REMOVED: EventKind
+EVENT_KIND_INTERFERED: EventKind
 
 class Event(_message.Message):
-    __slots__ = ("revision", "time", "kind", "container", "name", "labels", "image", "run", "state", "exit", "error", "restart")
+    __slots__ = ("revision", "time", "kind", "container", "name", "labels", "image", "run", "state", "exit", "error", "restart", "message")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +71,7 @@ class Event(_message.Message):
     EXIT_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     RESTART_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
     revision: int
     time: _timestamp_pb2.Timestamp
     kind: EventKind
@@ -81,4 +84,5 @@ class Event(_message.Message):
     exit: _container_pb2.Exit
     error: _container_pb2.ContainerError
     restart: _container_pb2.PendingRestart
-    def __init__(self, revision: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[EventKind, str]] = ..., container: _Optional[str] = ..., name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., image: _Optional[str] = ..., run: _Optional[int] = ..., state: _Optional[_Union[_container_pb2.ContainerState, str]] = ..., exit: _Optional[_Union[_container_pb2.Exit, _Mapping]] = ..., error: _Optional[_Union[_container_pb2.ContainerError, _Mapping]] = ..., restart: _Optional[_Union[_container_pb2.PendingRestart, _Mapping]] = ...) -> None: ...
+    message: str
+    def __init__(self, revision: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[EventKind, str]] = ..., container: _Optional[str] = ..., name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., image: _Optional[str] = ..., run: _Optional[int] = ..., state: _Optional[_Union[_container_pb2.ContainerState, str]] = ..., exit: _Optional[_Union[_container_pb2.Exit, _Mapping]] = ..., error: _Optional[_Union[_container_pb2.ContainerError, _Mapping]] = ..., restart: _Optional[_Union[_container_pb2.PendingRestart, _Mapping]] = ..., message: _Optional[str] = ...) -> None: ...

@@ -27,6 +27,7 @@ KINDS: Final[dict[str, wire.EventKind]] = {
     events.OutOfMemory.__name__: wire.EVENT_KIND_OUT_OF_MEMORY,
     events.RestartScheduled.__name__: wire.EVENT_KIND_RESTART_SCHEDULED,
     events.RestartCancelled.__name__: wire.EVENT_KIND_RESTART_CANCELLED,
+    events.Interfered.__name__: wire.EVENT_KIND_INTERFERED,
     events.SpecUpdated.__name__: wire.EVENT_KIND_UPDATED,
     events.Renamed.__name__: wire.EVENT_KIND_RENAMED,
     events.RemoveRequested.__name__: wire.EVENT_KIND_REMOVE_REQUESTED,
@@ -62,6 +63,7 @@ def event(tiding: Tiding) -> wire.Event:
         exit=pictures.ended(tiding.exit) if tiding.exit else None,
         error=pictures.failed(tiding.failure) if tiding.failure else None,
         restart=_restart(tiding.due) if tiding.due else None,
+        message=tiding.message,
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from moorage.v1 import image_service_pb2, image_service_pb2_grpc
 from moored import errors
-from moored.api.asked import refuse_unknown, refused
+from moored.api.asked import refused
 from moored.containerd.names import complete_name
 
 if TYPE_CHECKING:
@@ -90,7 +90,6 @@ async def _opened(
     """Return the name that the stream begins with, if any, and the bytes that follow."""
     first = await anext(requests, None)
     if first is not None and first.WhichOneof("part") == "options":
-        refuse_unknown(first)
         return first.options.name, _chunks(None, requests)
     return "", _chunks(first, requests)
 
@@ -106,7 +105,6 @@ async def _chunks(
 
 
 def _chunk(request: image_service_pb2.ImportRequest) -> bytes:
-    refuse_unknown(request)
     part = request.WhichOneof("part")
     if part == "options":
         raise refused("options", "comes once, and first")

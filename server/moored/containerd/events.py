@@ -30,12 +30,24 @@ _REPEAT: Final = 0.05
 """Seconds between markers until one comes back."""
 _MARKER: Final = "moorage.marker"
 _MARKER_TOPIC: Final = "/moorage/marker"
-_TOPICS: Final = ("/tasks/exit", "/tasks/oom", "/tasks/paused", "/tasks/resumed", _MARKER_TOPIC)
+_TOPICS: Final = (
+    "/tasks/start",
+    "/tasks/exit",
+    "/tasks/oom",
+    "/tasks/paused",
+    "/tasks/resumed",
+    _MARKER_TOPIC,
+)
 
 
 @dataclass(frozen=True)
 class Following:
     """From now on nothing is missed. What was before has to be looked at."""
+
+
+@dataclass(frozen=True)
+class StartSeen:
+    run: str
 
 
 @dataclass(frozen=True)
@@ -64,14 +76,13 @@ class ResumeSeen:
     run: str
 
 
-Event: TypeAlias = Following | ExitSeen | OomSeen | PauseSeen | ResumeSeen
+Event: TypeAlias = Following | StartSeen | ExitSeen | OomSeen | PauseSeen | ResumeSeen
 
 
 class Events:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._rpc = events_pb2_grpc.EventsStub(connection.channel)
-        self._beats: dict[bytes, asyncio.Event] = {}
 
     async def follow(self) -> AsyncGenerator[Event, None]:
         """Yield ``Following`` first, then what happens to tasks, until the connection is lost.
@@ -91,26 +102,9 @@ class Events:
             await self._prove(envelopes)
             yield Following()
             async for envelope in envelopes:
-                if envelope.topic == _MARKER_TOPIC:
-                    self._heard(envelope.event.value)
-                elif event := _event(envelope.event):
+                if event := _event(envelope.event):
                     yield event
         raise errors.RuntimeUnreachable("cannot follow containerd's events: it ended the stream")
-
-    async def beat(self, within: float) -> None:
-        """Return once a marker has come through whoever follows. Raises RuntimeUnreachable."""
-        marker = uuid.uuid4().bytes
-        self._beats[marker] = heard = asyncio.Event()
-        try:
-            async with asyncio.timeout(within):
-                await self._publish(marker, within)
-                await heard.wait()
-        except TimeoutError as late:
-            raise errors.RuntimeUnreachable(
-                f"cannot follow containerd's events: no marker came back in {within:g} s"
-            ) from late
-        finally:
-            del self._beats[marker]
 
     async def _prove(self, envelopes: AsyncIterator[events_pb2.Envelope]) -> None:
         marker = uuid.uuid4().bytes
@@ -141,10 +135,6 @@ class Events:
             self._rpc.Publish, request, "publish an event to containerd", within=within
         )
 
-    def _heard(self, marker: bytes) -> None:
-        if heard := self._beats.get(marker):
-            heard.set()
-
 
 async def _arrival(envelopes: AsyncIterator[events_pb2.Envelope], marker: bytes) -> None:
     async for envelope in envelopes:
@@ -158,6 +148,10 @@ def _event(packed: Any) -> Event | None:
     kind = packed.type_url.rpartition("/")[2]
     reader = _READERS.get(kind)
     return reader(packed.value) if reader else None
+
+
+def _start(value: bytes) -> Event:
+    return StartSeen(task_events_pb2.TaskStart.FromString(value).container_id)
 
 
 def _exit(value: bytes) -> Event | None:
@@ -181,6 +175,7 @@ def _resumed(value: bytes) -> Event:
 
 
 _READERS: Final[Mapping[str, Callable[[bytes], Event | None]]] = {
+    "containerd.events.TaskStart": _start,
     "containerd.events.TaskExit": _exit,
     "containerd.events.TaskOOM": _oom,
     "containerd.events.TaskPaused": _paused,

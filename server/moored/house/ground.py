@@ -58,7 +58,9 @@ class Ground:
         hub.start()
         stack.push_async_callback(hub.close)
         limits = Limits(settings.step_timeout, settings.undo_timeout)
-        registry = Registry(ledger, now=site.clock.now, feed=feed, known=known)
+        registry = Registry(
+            ledger, now=site.clock.now, feed=feed, known=known, patience=settings.step_timeout
+        )
         owner = Owner()
         return cls(
             site=site,

@@ -9,6 +9,7 @@ from moored.house.ground import Ground, process_ticks
 from moored.keepers.aliveness import Aliveness
 from moored.keepers.exits import Exits
 from moored.keepers.hints import Hints
+from moored.keepers.interference import Strangers
 from moored.keepers.pauses import Pauses
 from moored.keepers.recovery import Recovery
 from moored.keepers.restarts import Restarts
@@ -98,4 +99,5 @@ def _hints(ground: Ground) -> Hints:
         events=ground.adapters.events,
         pauses=Pauses(registry=ground.registry, tasks=tasks, clock=clock),
         memory=ground.memory,
+        strangers=Strangers(registry=ground.registry, tasks=tasks),
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from loguru import logger
 
 from moored import errors
+from moored.keepers.interference import interference
 from moored.model.events import TaskExited
 from moored.model.exits import Exit, Origin, of_process, out_of_memory, unseen
 from moored.model.follow_up import with_follow_up
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from moored.keepers.aliveness import Aliveness
     from moored.keepers.memory import Memory
     from moored.keepers.restarts import Timers
+    from moored.model.events import Event
     from moored.model.identity import ContainerId, RunId
     from moored.registry import Claim, Registry
     from moored.saga import Clock
@@ -169,11 +171,14 @@ class Exits:
     async def _put_on_record(self, claim: Claim, seen: Exit) -> Exit:
         """Commit the exit, with what the kernel had to do with it and what shall follow it."""
         before = claim.snapshot
-        news = await self.memory.news(before)
-        kills = news[-1].kills if news else before.oom_kills
+        killed = await self.memory.news(before)
+        kills = killed[-1].kills if killed else before.oom_kills
+        news: tuple[Event, ...] = killed
         exit = out_of_memory(seen) if kills and self._killed_by_others(claim, seen) else seen
         end = TaskExited(before.run, exit)
         told = (end,) if claim.restarting else with_follow_up(before, end, self.clock.now())
+        if exit.origin is Origin.RUNTIME:
+            news = (*news, interference(before, "its task is gone, and nobody saw it exit"))
         await claim.apply(*news, *told)
         return exit
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 from loguru import logger
 
 from moored import errors
-from moored.containerd.events import Following, OomSeen, PauseSeen, ResumeSeen
+from moored.containerd.events import Following, OomSeen, PauseSeen, ResumeSeen, StartSeen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from moored.containerd.events import Event
     from moored.containerd.values import Task
+    from moored.keepers.interference import Strangers
     from moored.keepers.memory import Memory
     from moored.keepers.pauses import Pauses
 
@@ -41,6 +42,7 @@ class Hints:
     events: Events
     pauses: Pauses
     memory: Memory
+    strangers: Strangers
 
     async def run(self) -> None:
         """Follow until cancelled, whatever becomes of containerd."""
@@ -58,6 +60,9 @@ class Hints:
                 for task in await self.tasks.list():
                     await self.pauses.observe(task)
                     await self.memory.look(task.run)
+                    await self.strangers.look(task.run)
+            case StartSeen(run):
+                await self.strangers.look(run)
             case PauseSeen(run) | ResumeSeen(run):
                 await self.pauses.look(run)
             case OomSeen(run):

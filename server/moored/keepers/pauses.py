@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from moored import errors
 from moored.containerd.values import Phase
+from moored.keepers.interference import interference
 from moored.model.events import Paused, Resumed
 from moored.model.identity import RunId, parse_run_id
 from moored.model.state import Frozen, Running, Stopping
@@ -53,8 +54,10 @@ class Pauses:
         now = await self.tasks.get(claim.run_id)
         if claim.run_id != task.run or now is None or not _differs(claim.snapshot.state, now.phase):
             return
-        event = Paused if now.phase is Phase.PAUSED else Resumed
-        await claim.apply(event(self.clock.now()))
+        paused = now.phase is Phase.PAUSED
+        what = "paused" if paused else "resumed"
+        event = Paused(self.clock.now()) if paused else Resumed(self.clock.now())
+        await claim.apply(event, interference(claim.snapshot, f"it was {what}"))
 
 
 def _differs(state: object, phase: Phase) -> bool:

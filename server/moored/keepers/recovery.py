@@ -14,11 +14,11 @@ from loguru import logger
 
 from moored import errors
 from moored.containerd.values import Phase
+from moored.keepers.interference import interference
 from moored.model.events import Paused, Resumed, Started
 from moored.model.exits import Origin, of_process, unseen
-from moored.model.restart import NO_RESTARTS
+from moored.model.rest import at_rest
 from moored.model.state import (
-    Created,
     Exited,
     Frozen,
     Removing,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from moored.keepers.exits import Exits
     from moored.keepers.restarts import Restarts
     from moored.model.identity import ContainerId
-    from moored.model.state import Snapshot
     from moored.registry import Claim, Registry
     from moored.saga import Clock
     from moored.verbs.release import Releaser
@@ -70,7 +69,7 @@ class Recovery:
 
     async def run(self) -> None:
         """Mend every container once. Those that cannot be yet are tried until they can."""
-        waiting = [s.id for s in self.registry.all() if not _at_rest(s)]
+        waiting = [s.id for s in self.registry.all() if not at_rest(s)]
         pause = _FIRST_PAUSE
         while waiting:
             try:
@@ -86,10 +85,11 @@ class Recovery:
     async def _recover(self, container: ContainerId, tasks: Mapping[str, Task]) -> bool:
         """Mend one container under its claim, and return whether that is done."""
         try:
-            async with self.registry.claim(container) as claim:
+            async with self.registry.claim(container, recovering=True) as claim:
                 task = tasks.get(claim.run_id)
                 await self._mend(claim, task)
                 await self.restarts.resume(claim)
+                claim.subject.recovered.set()
         except errors.ContainerNotFound:
             return True
         except errors.MooredError as error:
@@ -134,9 +134,11 @@ class Recovery:
             await self._never_ran(claim)
         else:
             if task.phase is Phase.PAUSED and not isinstance(snapshot.state, Frozen):
-                await claim.apply(Paused(self.clock.now()))
+                found = interference(snapshot, "it was found paused")
+                await claim.apply(Paused(self.clock.now()), found)
             if task.phase is Phase.RUNNING and isinstance(snapshot.state, Frozen):
-                await claim.apply(Resumed(self.clock.now()))
+                found = interference(snapshot, "it was found resumed")
+                await claim.apply(Resumed(self.clock.now()), found)
             self.exits.watch(snapshot.id, snapshot.run)
             if isinstance(snapshot.state, Stopping):
                 self.go_on_stopping(snapshot.id)
@@ -154,15 +156,3 @@ class Recovery:
         """The record says it ran, and its process never began: the run is undone."""
         exit = unseen(Origin.UNKNOWN, self.clock.now())
         await self.exits.settle(claim, claim.snapshot.run, exit)
-
-
-def _at_rest(snapshot: Snapshot) -> bool:
-    """Whether nothing outside can have changed what the record says."""
-    match snapshot.state:
-        case Created():
-            return True
-        case Exited():
-            may_restart = snapshot.spec.restart_policy != NO_RESTARTS
-            return not may_restart and all(resource.kept for resource in snapshot.resources)
-        case _:
-            return False

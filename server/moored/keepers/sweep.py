@@ -59,7 +59,7 @@ class Sweep:
 
     async def _mend(self, snapshot: Snapshot) -> bool:
         subject = self.registry.find(snapshot.id)
-        if subject.lock.locked():  # somebody is at it
+        if subject.lock.locked() or not subject.recovered.is_set():  # somebody is at it
             return False
         async with self.registry.claim(snapshot.id) as claim:
             if not _needs_sweeping(claim.snapshot):

@@ -107,6 +107,14 @@ class Resumed:
 
 
 @dataclass(frozen=True)
+class Interfered:
+    """Somebody else changed a run in the runtime: ``what`` was found. Changes no state itself."""
+
+    run: int
+    what: str
+
+
+@dataclass(frozen=True)
 class TaskExited:
     run: int
     exit: Exit
@@ -139,6 +147,7 @@ Event: TypeAlias = (
     | RestartScheduled
     | RestartCancelled
     | OutOfMemory
+    | Interfered
     | SpecUpdated
     | Renamed
 )

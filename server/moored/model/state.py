@@ -14,6 +14,7 @@ from typing import TypeAlias
 from moored.errors import IllegalTransition
 from moored.model.events import (
     Event,
+    Interfered,
     OutOfMemory,
     Paused,
     RemoveRequested,
@@ -171,6 +172,8 @@ def advance(before: Snapshot, event: Event) -> Snapshot:
             return replace(before, state=Exited(exit))
         case Running() | Frozen() | Stopping(), OutOfMemory() if event.run == before.run:
             return replace(before, oom_kills=event.kills)
+        case _, Interfered():
+            return before
         case _, SpecUpdated() if not isinstance(before.state, Removing):
             return replace(before, spec=event.spec, generation=before.generation + 1)
         case _, Renamed() if not isinstance(before.state, Removing):

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from moored.model.events import Event, RestartScheduled, StartFailure, StartUndone, TaskExited
+from moored.model.events import (
+    Event,
+    Interfered,
+    RestartScheduled,
+    StartFailure,
+    StartUndone,
+    TaskExited,
+)
 from moored.model.exits import Exit
 from moored.model.identity import ContainerId
 from moored.model.state import Snapshot
@@ -42,6 +49,7 @@ class Tiding:
     exit: Exit | None = None
     failure: StartFailure | None = None
     due: Due | None = None
+    message: str = ""
 
 
 def of_container(kind: str, after: Snapshot, *, revision: int, at: datetime) -> Tiding:
@@ -70,5 +78,7 @@ def of_event(event: Event, after: Snapshot, *, revision: int, at: datetime) -> T
             return replace(plain, failure=failure)
         case RestartScheduled(due=due, attempt=attempt):
             return replace(plain, due=Due(due, attempt))
+        case Interfered(what=what):
+            return replace(plain, message=what)
         case _:
             return plain

@@ -16,7 +16,7 @@ from loguru import logger
 from opentelemetry import trace
 
 if TYPE_CHECKING:
-    from loguru import Logger, Message, Record
+    from loguru import Message, Record
 
 _LIBRARIES: Final = "WARNING"
 """From which level on libraries are heard, whatever our own level is."""
@@ -45,12 +45,6 @@ def configure(form: Literal["text", "json"], level: str, stream: TextIO | None =
             **options,
         )
     logging.basicConfig(handlers=[_Forward()], level=_LIBRARIES, force=True)
-
-
-def bind(container: str, run: int | None = None) -> Logger:
-    """Return a logger whose lines name a container, and the run they are about."""
-    bound = logger.bind(container=container)
-    return bound if run is None else bound.bind(run=run)
 
 
 class _Forward(logging.Handler):

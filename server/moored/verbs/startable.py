@@ -52,7 +52,7 @@ def refuse_unless_startable(snapshot: Snapshot) -> None:
                 f"{what}: leftovers of an earlier run have to go first ({kinds})", **facts
             )
         case Starting():  # its rollback could not be recorded; the sweep will
-            raise errors.ContainerStranded(f"{what}: an earlier start is not undone yet", **facts)
+            raise errors.Interrupted(f"{what}: an earlier start is not undone yet", **facts)
         case Running():
             raise AssertionError("a running container is answered before")
 
