@@ -180,6 +180,18 @@ class CommandNotExecutable(Refused): ...
 class MountMismatch(Refused): ...
 
 
+class MountFailed(Refused): ...
+
+
+class NamespaceNotJoinable(Refused): ...
+
+
+class NamespaceOwnerNotRunning(Refused):
+    """The container to share with does not run: start it first."""
+
+    retriable = True
+
+
 class SpecFailed(Refused): ...
 
 

@@ -158,6 +158,18 @@ class CommandNotExecutable(MooredError): ...
 class MountMismatch(MooredError): ...
 
 
+class MountFailed(MooredError): ...
+
+
+class NamespaceNotJoinable(MooredError): ...
+
+
+class NamespaceOwnerNotRunning(MooredError):
+    """The container whose namespace is to be shared may be started, by hand or by its policy."""
+
+    retriable = True
+
+
 class SpecFailed(MooredError): ...
 
 

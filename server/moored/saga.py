@@ -12,7 +12,7 @@ import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
 
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 A = TypeVar("A")
 B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
 
 
 USUAL_LIMIT: Final = 0.0
@@ -149,11 +151,30 @@ class Saga:
             self._under_way.remove(stage)
             self._show()
 
+    @overload
     async def together(
-        self, one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]
-    ) -> tuple[A, B]:
-        """Let two coroutines overlap. The first failure cancels the other, and is raised."""
-        tasks = (asyncio.ensure_future(one), asyncio.ensure_future(other))
+        self, one: Coroutine[Any, Any, A], two: Coroutine[Any, Any, B], /
+    ) -> tuple[A, B]: ...
+    @overload
+    async def together(
+        self,
+        one: Coroutine[Any, Any, A],
+        two: Coroutine[Any, Any, B],
+        three: Coroutine[Any, Any, C],
+        /,
+    ) -> tuple[A, B, C]: ...
+    @overload
+    async def together(
+        self,
+        one: Coroutine[Any, Any, A],
+        two: Coroutine[Any, Any, B],
+        three: Coroutine[Any, Any, C],
+        four: Coroutine[Any, Any, D],
+        /,
+    ) -> tuple[A, B, C, D]: ...
+    async def together(self, *work: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
+        """Let coroutines overlap. The first failure cancels the others, and is raised."""
+        tasks = tuple(asyncio.ensure_future(each) for each in work)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
@@ -165,7 +186,7 @@ class Saga:
             await uninterrupted(_ended(tasks))
         if first is not None:
             first.result()
-        return tasks[0].result(), tasks[1].result()
+        return tuple(task.result() for task in tasks)
 
     def follow(self, claim: Followed) -> None:
         """Publish the stage by ``claim`` from now on; end at a step's edge if it is preempted."""

@@ -35,6 +35,7 @@ from tests.fakes.events import Events
 from tests.fakes.faults import Faults, Hold, Interceptor, Loss
 from tests.fakes.images import Images
 from tests.fakes.itself import Introspection, Version
+from tests.fakes.kernel import FakeKernel
 from tests.fakes.metadata import Containers, Leases, Namespaces
 from tests.fakes.snapshots import Snapshots
 from tests.fakes.store import Inventory, Store
@@ -59,6 +60,8 @@ class FakeContainerd:
         self.path: Final = Path(path)
         self.root: Final = self.path.with_suffix(".root")
         self.state: Final = self.path.with_suffix(".state")
+        self.kernel: Final = FakeKernel()
+        """Of the host that it runs on."""
         self.greedy = False
         """Collect garbage after each call."""
         self._store: Final = Store(self.root, self.state, now)

@@ -49,6 +49,7 @@ STAYS = Spec(image="thing:1", command=("stays",))
 class Everything:
     containerd: Inventory
     files: frozenset[str]
+    mounts: frozenset[str]
 
 
 class World:
@@ -63,9 +64,13 @@ class World:
         self._spans = spans
 
     def inventory(self) -> Everything:
-        places = (self.home / "root" / "output", self.home / "state" / "runs")
+        places = (
+            self.home / "root" / "output",
+            *(self.home / "state" / name for name in ("runs", "shm", "secrets")),
+        )
         files = (str(path) for place in places if place.exists() for path in place.rglob("*"))
-        return Everything(self.fake.inventory(), frozenset(files))
+        mounts = frozenset(self.fake.kernel.mounted)
+        return Everything(self.fake.inventory(), frozenset(files), mounts)
 
     @property
     def spans(self) -> list[tuple[str, str]]:
@@ -130,6 +135,7 @@ async def opened(home: Path, fake: FakeContainerd, **settings: Any) -> AsyncIter
         runtimes=Runtimes({"runc": Runtime("runc", "runc")}, "runc", {}),
         tracer=provider.get_tracer("test"),
         clock=SystemClock(),
+        kernel=fake.kernel,
     )
     async with AsyncExitStack() as stack:
         house = await House.build(site, stack)

@@ -21,7 +21,7 @@ _QUIET: Final = frozenset(
     }
 )
 """What a daemon has that has nothing to do."""
-_EMPTY: Final = frozenset({"root", "state", "root/output", "state/runs"})
+_EMPTY: Final = frozenset({"root", "state", "root/output", "state/runs", "state/shm"})
 """Directories that it may keep."""
 _EMBEDDED: Final = "containerd"
 """An embedded containerd's own root and state: others look there."""

@@ -210,3 +210,24 @@ def test_a_limit_of_memory_is_one_of_memory_and_swap_together() -> None:
     assert memory == {"limit": 2**24, "swap": 2**24}
     memory = _built(limited, host=replace(_HOST, limits_swap=False))["linux"]["resources"]["memory"]
     assert memory == {"limit": 2**24}
+
+
+def test_what_is_shared_with_the_host_is_no_namespace() -> None:
+    built = _built(Spec(image="busybox", ipc="host", pid="host", uts="host"))
+    assert _namespaces(built) == {"mount", "network", "cgroup"}
+    assert "hostname" not in built
+    assert "HOSTNAME=the-host" in built["process"]["env"]
+    (memory,) = (m for m in built["mounts"] if m["destination"] == "/dev/shm")
+    assert (memory["type"], memory["source"]) == ("bind", "/dev/shm")
+
+
+def test_the_size_of_shared_memory_is_its_owners_to_choose() -> None:
+    for size, shown in ((0, "size=67108864"), (4096, "size=4096")):
+        mounts = _built(Spec(image="busybox", shm_size=size))["mounts"]
+        (memory,) = (m for m in mounts if m["destination"] == "/dev/shm")
+        assert shown in memory["options"]
+
+
+def test_a_root_filesystem_is_read_only_on_request() -> None:
+    assert _built(Spec(image="busybox"))["root"]["readonly"] is False
+    assert _built(Spec(image="busybox", read_only_rootfs=True))["root"]["readonly"] is True

@@ -1,6 +1,6 @@
 """What options and arguments of several commands are made of.
 
-``duration``, ``time`` and ``address`` are types of options; the help shows their names.
+``duration``, ``size``, ``time`` and ``address`` are types of options; the help shows their names.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)?")
 _SECONDS: Final = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE: Final = re.compile(r"([0-9]{1,15})([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_UNITS: Final = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _LONGEST: Final = 3e9
 """Seconds: nobody means a century."""
 
@@ -33,6 +35,12 @@ def duration(text: str) -> timedelta:
     if (found := _duration(text)) is None:
         raise click.BadParameter(f"{text!r} is no duration: 500ms, 10s, 5m, 2h or 1d")
     return found
+
+
+def size(text: str) -> int:
+    if (match := _SIZE.fullmatch(text)) is None:
+        raise click.BadParameter(f"{text!r} is no size: 6m, 512MiB, 2g")
+    return int(match[1]) * _UNITS[match[2].lower()]
 
 
 def time(text: str) -> datetime:

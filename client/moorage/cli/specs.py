@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from moorage.cli.parameters import duration, image_argument
+from moorage.cli.parameters import duration, image_argument, size
+from moorage.cli.sharing_options import SHARING_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,14 +23,6 @@ _CONDITIONS: Final = {
     "always": "ALWAYS",
     "unless-stopped": "UNLESS_STOPPED",
 }
-_SIZE: Final = re.compile(r"([0-9]{1,15})([kmgt]?)(?:i?b)?", re.IGNORECASE)
-_UNITS: Final = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-
-
-def size(text: str) -> int:
-    if (match := _SIZE.fullmatch(text)) is None:
-        raise click.BadParameter(f"{text!r} is no size: 6m, 512MiB, 2g")
-    return int(match[1]) * _UNITS[match[2].lower()]
 
 
 def restart_policy(text: str) -> tuple[str, int]:
@@ -78,6 +70,7 @@ _OPTIONS: Final = (
         help="Replace the image's entrypoint. Repeatable: a word each.",
     ),
     click.option("--memory", "-m", type=size, metavar="SIZE", help="Its limit: 512m, 2g."),
+    *SHARING_OPTIONS,
     restart_option,
     click.option("--rm", "auto_remove", is_flag=True, help="Remove it once it has exited."),
     image_argument,

@@ -206,12 +206,16 @@ class ContainerServiceServicer(object):
         FAILED_PRECONDITION  COMMAND_NOT_FOUND       The image has no such program. Exit 127.
         FAILED_PRECONDITION  COMMAND_NOT_EXECUTABLE  It cannot be executed. Exit 126.
         FAILED_PRECONDITION  MOUNT_MISMATCH          A mount does not fit its target. Exit 128.
+        FAILED_PRECONDITION  NAMESPACE_NOT_JOINABLE  The container to share with has none to share.
+        FAILED_PRECONDITION  NAMESPACE_OWNER_NOT_RUNNING  The container to share with does not run;
+        metadata has it as owner. Start that first.
         INVALID_ARGUMENT     CHECKPOINT_NOT_ENABLED  Checkpoints are not served.
         PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
         ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.
         RESOURCE_EXHAUSTED   START_QUEUE_FULL        Too many starts; RetryInfo says when.
         DEADLINE_EXCEEDED    STEP_TIMED_OUT          A step did not end in its time; undone.
         UNAVAILABLE          RUNTIME_UNREACHABLE     containerd went away; undone. Retry helps.
+        INTERNAL             MOUNT_FAILED            The host's kernel refused a mount; undone.
         INTERNAL             SPEC_FAILED             The OCI spec could not be built for this host.
         INTERNAL             RUNTIME_REFUSED         containerd or the runtime failed; message has
         its words.

@@ -92,6 +92,11 @@ def spec(message: container_pb2.ContainerSpec) -> Spec:
         network=message.network,
         resources=Resources(memory_limit=message.resources.memory_limit),
         restart_policy=policy(message.restart_policy),
+        read_only_rootfs=message.read_only_rootfs,
+        shm_size=message.shm_size,
+        ipc=message.ipc,
+        pid=message.pid,
+        uts=message.uts,
     )
 
 

@@ -145,6 +145,11 @@ def spec(spec: Spec) -> wire.ContainerSpec:
         auto_remove=spec.auto_remove,
         runtime=spec.runtime,
         network=spec.network,
+        read_only_rootfs=spec.read_only_rootfs,
+        shm_size=spec.shm_size,
+        ipc=spec.ipc,
+        pid=spec.pid,
+        uts=spec.uts,
         resources=_resources(spec.resources) if spec.resources != Resources() else None,
         restart_policy=_policy(spec.restart_policy)
         if spec.restart_policy != RestartPolicy()

@@ -14,6 +14,7 @@ from moored.containerd.layers import Layers
 from moored.containerd.leases import Leases
 from moored.containerd.tasks import Tasks
 from moored.storage.files import GeneratedFiles
+from moored.storage.shared_memory import SharedMemory
 from moored.streams.output import Output
 from moored.verbs.holders import HostHolders
 
@@ -37,6 +38,7 @@ class Adapters:
     bundles: Bundles
     generated: GeneratedFiles
     output: Output
+    shared_memory: SharedMemory
 
     @classmethod
     def build(cls, site: Site) -> Adapters:
@@ -55,6 +57,7 @@ class Adapters:
             bundles=Bundles(site.places, namespace=settings.instance),
             generated=GeneratedFiles(settings.state),
             output=Output(settings.root),
+            shared_memory=SharedMemory(settings.state, site.kernel),
         )
 
     @property
@@ -66,4 +69,5 @@ class Adapters:
             bundles=self.bundles,
             generated=self.generated,
             output=self.output,
+            shared_memory=self.shared_memory,
         )

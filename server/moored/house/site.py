@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from moored.model.policy import LOCAL, Policy
+from moored.storage.mounting import HostKernel
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from moored.containerd.places import Places
     from moored.model.policy import Allowance
     from moored.saga import Clock
+    from moored.storage.mounting import Kernel
     from moored.verbs.admission import Runtimes
 
 
@@ -28,6 +30,7 @@ class Site:
     runtimes: Runtimes
     tracer: Tracer
     clock: Clock
+    kernel: Kernel = field(default_factory=HostKernel)
     policy: Policy = field(default_factory=Policy)
 
     @property

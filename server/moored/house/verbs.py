@@ -17,8 +17,10 @@ from moored.verbs.bring_up import BringUp
 from moored.verbs.cleanup import Cleaner
 from moored.verbs.create import Creator
 from moored.verbs.failures import Failures
+from moored.verbs.furnishing import Furnisher
 from moored.verbs.gate import Gate
 from moored.verbs.holders import HostFiles
+from moored.verbs.joining import Joiner
 from moored.verbs.kill import Killer
 from moored.verbs.look import look
 from moored.verbs.pause import Pauser
@@ -79,6 +81,7 @@ def _admission(ground: Ground) -> Admission:
         runtimes=ground.site.runtimes,
         host_problems=lambda spec: Host.look().verify(spec),
         allowed=ground.site.allowed,
+        joins=_joiner(ground).owners,
     )
 
 
@@ -107,6 +110,8 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
         containers=adapters.containers,
         layers=adapters.layers,
         files=HostFiles(adapters.generated, adapters.output, Host.look),
+        joiner=_joiner(ground),
+        furnisher=Furnisher(adapters.shared_memory),
         watch=exits,
         runtimes=site.runtimes.by_name,
         look=look,
@@ -116,6 +121,10 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
         clock=site.clock,
         task_limit=CALL_SHARE * ground.limits.step,
     )
+
+
+def _joiner(ground: Ground) -> Joiner:
+    return Joiner(ground.registry, process_ticks)
 
 
 def _stopper(ground: Ground) -> Stopper:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from moored.model.policy import Allowance
+from moored.model.sharing import HOST, KINDS, mode
 from moored.model.spec import Spec
 
 
@@ -24,9 +25,15 @@ class Forbidden:
 
 def forbidden(spec: Spec, allowed: Allowance) -> list[Forbidden]:
     """Return every field of ``spec`` that goes beyond what is ``allowed``."""
-    return [*_network(spec, allowed)]
+    return [*_network(spec, allowed), *_sharing(spec, allowed)]
 
 
 def _network(spec: Spec, allowed: Allowance) -> Iterator[Forbidden]:
     if spec.network == "host" and not allowed.host_network:
         yield Forbidden("network", "host_network", 'network "host"')
+
+
+def _sharing(spec: Spec, allowed: Allowance) -> Iterator[Forbidden]:
+    for kind in KINDS:
+        if mode(spec, kind) == HOST and not getattr(allowed, f"host_{kind}"):
+            yield Forbidden(kind, f"host_{kind}", f'{kind} "{HOST}"')

@@ -17,6 +17,8 @@ class Kind(StrEnum):
     TASK = "task"
     BUNDLE = "bundle"
     CGROUP = "cgroup"
+    SHM = "shm"
+    """Where /dev/shm is mounted on the host, of a run that shares it."""
     FILES = "files"
     """hosts, hostname and resolv.conf, made for one run."""
     LAYER = "layer"

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from moored.errors import Violation
-from moored.model import users
+from moored.model import sharing_rules, users
 from moored.model.identity import is_id, is_name
 from moored.model.restart import RestartCondition
 from moored.model.spec import Spec
@@ -48,6 +48,7 @@ def violations(spec: Spec) -> list[Violation]:
         *_network(spec),
         *_resources(spec),
         *_restarts(spec),
+        *sharing_rules.violations(spec),
     ]
 
 

@@ -57,3 +57,8 @@ class Spec:
     network: str = ""
     resources: Resources = Resources()
     restart_policy: RestartPolicy = NO_RESTARTS
+    read_only_rootfs: bool = False
+    shm_size: int = 0
+    ipc: str = ""
+    pid: str = ""
+    uts: str = ""

@@ -14,7 +14,6 @@ Json: TypeAlias = dict[str, Any]
 """A JSON object of the runtime spec."""
 
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_SHARED_MEMORY: Final = 64 * 1024 * 1024
 
 MASKED_PATHS: Final = (
     "/proc/acpi",
@@ -39,32 +38,31 @@ READONLY_PATHS: Final = (
 )
 
 
-def _mount(destination: str, kind: str, source: str, *options: str) -> Json:
+def mount(destination: str, kind: str, source: str, *options: str) -> Json:
     return {"destination": destination, "type": kind, "source": source, "options": list(options)}
 
 
-_SAFE: Final = ("nosuid", "noexec", "nodev")
+SAFE: Final = ("nosuid", "noexec", "nodev")
 
 MOUNTS: Final[tuple[Json, ...]] = (
-    _mount("/proc", "proc", "proc", *_SAFE),
-    _mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
-    _mount(
+    mount("/proc", "proc", "proc", *SAFE),
+    mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+    mount(
         "/dev/pts",
         "devpts",
         "devpts",
         *("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
     ),
-    _mount("/sys", "sysfs", "sysfs", *_SAFE, "ro"),
-    _mount("/sys/fs/cgroup", "cgroup", "cgroup", "ro", *_SAFE),
-    _mount("/dev/mqueue", "mqueue", "mqueue", *_SAFE),
-    _mount("/dev/shm", "tmpfs", "shm", *_SAFE, "mode=1777", f"size={_SHARED_MEMORY}"),
+    mount("/sys", "sysfs", "sysfs", *SAFE, "ro"),
+    mount("/sys/fs/cgroup", "cgroup", "cgroup", "ro", *SAFE),
+    mount("/dev/mqueue", "mqueue", "mqueue", *SAFE),
 )
 
 
 def binds(files: Mapping[str, str]) -> list[Json]:
     """Return the mounts that show files of the host's (values) at destinations (keys)."""
     return [
-        _mount(destination, "bind", source, "bind", "rprivate")
+        mount(destination, "bind", source, "bind", "rprivate")
         for destination, source in sorted(files.items())
     ]
 

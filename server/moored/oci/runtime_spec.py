@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from moored import errors
-from moored.oci import capabilities, defaults, seccomp
+from moored.model.sharing import HOST, shares
+from moored.oci import capabilities, defaults, seccomp, sharing
 from moored.oci.host import NAMESPACES, PRIVATE_NETWORK_SYSCTLS, CgroupMode, Host
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ class SpecRequest:
     host: Host
     who: Identity | None
     """None: only planned, and its name was not looked up."""
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    """Of other containers: kind -> where it is."""
+    uts_owner: tuple[ContainerId, Spec] | None = None
+    """Whose host name it has, where that is another container's."""
+    shared_memory: str = ""
+    """A directory of the host's to be /dev/shm. Empty: a new one."""
 
 
 def build(request: SpecRequest) -> bytes:
@@ -49,12 +56,16 @@ def build(request: SpecRequest) -> bytes:
     spec: Json = {
         "ociVersion": VERSION,
         "process": _process(request),
-        "root": {"path": ROOT, "readonly": False},
-        "mounts": [*defaults.MOUNTS, *defaults.binds(request.files)],
+        "root": {"path": ROOT, "readonly": request.spec.read_only_rootfs},
+        "mounts": [
+            *defaults.MOUNTS,
+            sharing.shared_memory(request.spec, request.shared_memory),
+            *defaults.binds(request.files),
+        ],
         "linux": _linux(request),
     }
-    if not _on_host_network(request):
-        spec["hostname"] = hostname(request.container, request.spec, request.host)
+    if not (_on_host_network(request) or shares(request.spec.uts)):
+        spec["hostname"] = _hostname(request)
     return json.dumps(spec, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -72,11 +83,22 @@ def environment(spec: Spec, image: Image, hostname: str) -> list[str]:
     return [f"{key}={value}" for key, value in dict(_pairs(entries)).items()]
 
 
-def hostname(container: ContainerId, spec: Spec, host: Host) -> str:
-    """Return what the container's processes see as the name of their machine."""
-    if spec.network == "host":
+def hostname(
+    container: ContainerId, spec: Spec, host: Host, owner: tuple[ContainerId, Spec] | None = None
+) -> str:
+    """Return what the container's processes see as the name of their machine.
+
+    ``owner`` is whose it is, where that is another container's.
+    """
+    if owner is not None:
+        return hostname(*owner, host)
+    if spec.network == "host" or spec.uts == HOST:
         return host.name
     return spec.hostname or container[:_SHORT_ID]
+
+
+def _hostname(request: SpecRequest) -> str:
+    return hostname(request.container, request.spec, request.host, request.uts_owner)
 
 
 def user_of(spec: Spec, image: Image) -> str:
@@ -100,7 +122,7 @@ def _process(request: SpecRequest) -> Json:
             f"cannot build the runtime spec of {request.run!r}: "
             f"neither the spec nor image {image.name!r} names a command"
         )
-    name = hostname(request.container, spec, request.host)
+    name = _hostname(request)
     process: Json = {
         "terminal": False,
         "user": _user(request),
@@ -160,4 +182,4 @@ def _namespaces(request: SpecRequest) -> list[Json]:
     # On v1 the container sees its place in the host's tree, as the big engines have it.
     if request.host.cgroup_mode is CgroupMode.V2:
         kinds.append("cgroup")
-    return [{"type": kind} for kind in kinds]
+    return sharing.namespaces(request.spec, kinds, request.namespaces)

@@ -49,6 +49,8 @@ class Admission:
     host_problems: Callable[[Spec], Sequence[Violation]]
     """What of a spec this host cannot do as it is now."""
     allowed: Allowance
+    joins: Callable[[Spec], object]
+    """Refuses what a spec shares with others and cannot."""
 
     async def admit(self, spec: Spec) -> tuple[Image, str]:
         """Return the image and the runtime that ``spec`` means, or refuse it."""
@@ -76,6 +78,7 @@ class Admission:
             raise errors.InvalidField(_first("cannot create container", found), *_within(found))
         self._check_network(spec)
         self._check_policy(spec)
+        self.joins(spec)
         self._check_runtime(spec.runtime or self.runtimes.default)
         if problems := self.host_problems(spec):
             raise errors.InvalidField(

@@ -6,18 +6,22 @@ the saga can release it again, last first.
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from moored import errors
 from moored.containerd.values import ContainerRecord
+from moored.model import sharing
 from moored.model.events import Started
 from moored.model.identity import RunId, run_id
 from moored.model.resources import Kind, Resource
 from moored.model.state import Running
 from moored.oci.runtime_spec import SpecRequest
 from moored.uninterrupted import in_thread
+from moored.verbs.furnishing import Furnished
+from moored.verbs.joining import NOTHING
 from moored.verbs.look import planned
 
 if TYPE_CHECKING:
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
     from moored.oci.host import Host
     from moored.registry import Claim
     from moored.saga import Clock, Saga
+    from moored.verbs.furnishing import Furnisher
+    from moored.verbs.joining import Joined, Joiner
 
 
 class Tasks(Protocol):
@@ -65,8 +71,19 @@ class RunFiles:
     mounts: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What the runtime spec is made from, beside the container's own."""
+
+    files: RunFiles
+    joined: Joined
+    furnished: Furnished
+    who: Identity | None
+    """None: only planned."""
+
+
 class Files(Protocol):
-    def write(self, snapshot: Snapshot, run: int) -> RunFiles: ...
+    def write(self, snapshot: Snapshot, run: int, joined: Joined) -> RunFiles: ...
     def planned(self, snapshot: Snapshot, run: int) -> RunFiles: ...
 
 
@@ -84,6 +101,8 @@ class BringUp:
     containers: Containers
     layers: Layers
     files: Files
+    joiner: Joiner
+    furnisher: Furnisher
     watch: Watch
     runtimes: Mapping[str, Runtime]
     look: Callable[[Snapshot, Sequence[Mount]], Identity]
@@ -103,6 +122,7 @@ class BringUp:
         return (
             *layer,
             Resource(Kind.FILES, name, run),
+            *self.furnisher.resources(snapshot, run),
             Resource(Kind.OUTPUT, f"{snapshot.id}/{run}", run, kept=True),
             Resource(Kind.CONTAINER, name, run),
             Resource(Kind.CGROUP, self.cgroup(name), run),
@@ -113,25 +133,41 @@ class BringUp:
     def cgroup(self, run: RunId) -> str:
         return f"/{self.instance}/{run}"
 
+    def idle(self, snapshot: Snapshot) -> frozenset[str]:
+        """Return the steps that have nothing to do for this container."""
+        steps = {
+            "join": sharing.joins(snapshot.spec),
+            "mounts": self.furnisher.resources(snapshot, snapshot.run),
+        }
+        return frozenset(name for name, work in steps.items() if not work)
+
     def planned_spec(self, snapshot: Snapshot) -> bytes:
         """Return the runtime spec of the current run, before anything of it exists."""
         files = self.files.planned(snapshot, snapshot.run)
-        who = planned(snapshot.spec, snapshot.image)
-        return self._spec(snapshot, run_id(snapshot.id, snapshot.run), files, who)
+        prepared = Prepared(
+            files,
+            self.joiner.planned(snapshot),
+            self.furnisher.planned(snapshot, snapshot.run),
+            planned(snapshot.spec, snapshot.image),
+        )
+        return self._spec(snapshot, run_id(snapshot.id, snapshot.run), prepared)
 
     async def bring_up(self, claim: Claim, saga: Saga, trace_id: str) -> None:
         snapshot = claim.snapshot
         run = run_id(snapshot.id, snapshot.run)
         runtime = self.runtimes[snapshot.runtime]
         mine = {r.kind: (r,) for r in snapshot.resources if r.run == snapshot.run}
-        async with saga:
-            rootfs, files = await saga.together(
+        async with AsyncExitStack() as held, saga:
+            joined = await self._joined(snapshot, saga, held)
+            rootfs, files, furnished = await saga.together(
                 self._rootfs(snapshot, saga, mine.get(Kind.LAYER, ())),
-                self._files(snapshot, saga, (*mine[Kind.FILES], *mine[Kind.OUTPUT])),
+                self._files(snapshot, saga, (*mine[Kind.FILES], *mine[Kind.OUTPUT]), joined),
+                self._mounts(snapshot, saga, joined),
             )
             async with saga.step("spec"):
                 who = await in_thread(partial(self.look, snapshot, rootfs))
-                oci = self._spec(snapshot, run, files, who)
+                prepared = Prepared(files, joined, furnished, who)
+                oci = self._spec(snapshot, run, prepared)
             async with saga.step("container", acquires=mine[Kind.CONTAINER]):
                 await self.containers.create(self._record(snapshot, run, runtime, oci))
             acquires = (*mine[Kind.CGROUP], *mine[Kind.BUNDLE], *mine[Kind.TASK])
@@ -182,12 +218,26 @@ class BringUp:
         return mounts
 
     async def _files(
-        self, snapshot: Snapshot, saga: Saga, acquires: Sequence[Resource]
+        self, snapshot: Snapshot, saga: Saga, acquires: Sequence[Resource], joined: Joined
     ) -> RunFiles:
         async with saga.step("files", acquires=acquires):
-            return await in_thread(partial(self.files.write, snapshot, snapshot.run))
+            return await in_thread(partial(self.files.write, snapshot, snapshot.run, joined))
 
-    def _spec(self, snapshot: Snapshot, run: RunId, files: RunFiles, who: Identity | None) -> bytes:
+    async def _joined(self, snapshot: Snapshot, saga: Saga, held: AsyncExitStack) -> Joined:
+        """Hold what the spec joins until the task has it."""
+        if "join" in self.idle(snapshot):
+            return NOTHING
+        async with saga.step("join"):
+            return held.enter_context(self.joiner.joined(snapshot))
+
+    async def _mounts(self, snapshot: Snapshot, saga: Saga, joined: Joined) -> Furnished:
+        acquires = self.furnisher.resources(snapshot, snapshot.run)
+        if not acquires:
+            return Furnished()
+        async with saga.step("mounts", acquires=acquires):
+            return await self.furnisher.furnish(snapshot, snapshot.run, joined)
+
+    def _spec(self, snapshot: Snapshot, run: RunId, prepared: Prepared) -> bytes:
         try:
             return self.build_spec(
                 SpecRequest(
@@ -196,9 +246,12 @@ class BringUp:
                     spec=snapshot.spec,
                     image=snapshot.image,
                     cgroup=self.cgroup(run),
-                    files=files.mounts,
+                    files=prepared.files.mounts,
                     host=self.host(),
-                    who=who,
+                    who=prepared.who,
+                    namespaces=prepared.joined.paths,
+                    uts_owner=prepared.joined.uts_owner,
+                    shared_memory=prepared.furnished.shared_memory,
                 )
             )
         except (ValueError, OSError) as error:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from moored.model.state import Snapshot
     from moored.oci.host import Host
     from moored.storage.files import GeneratedFiles
+    from moored.storage.shared_memory import SharedMemory
     from moored.streams.output import Output
+    from moored.verbs.joining import Joined
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,13 @@ class HostFiles:
     output: Output
     host: Callable[[], Host]
 
-    def write(self, snapshot: Snapshot, run: int) -> RunFiles:
+    def write(self, snapshot: Snapshot, run: int, joined: Joined) -> RunFiles:
         output = self.output.create(snapshot.id, run)
         mounts = self.generated.write(
             run_id(snapshot.id, run),
-            hostname=runtime_spec.hostname(snapshot.id, snapshot.spec, self.host()),
+            hostname=runtime_spec.hostname(
+                snapshot.id, snapshot.spec, self.host(), joined.uts_owner
+            ),
             network="host" if snapshot.spec.network == "host" else "none",
         )
         return RunFiles(str(output.stdout), str(output.stderr), mounts)
@@ -55,6 +59,7 @@ class HostHolders:
     bundles: Bundles
     generated: GeneratedFiles
     output: Output
+    shared_memory: SharedMemory
 
     async def remove_container(self, run: str) -> bool:
         return await self.containers.delete(run)
@@ -67,6 +72,9 @@ class HostHolders:
 
     def remove_cgroup(self, path: str) -> bool:
         return cgroups.remove(path)
+
+    def remove_shared_memory(self, run: str) -> bool:
+        return self.shared_memory.remove(RunId(run))
 
     def remove_files(self, run: str) -> bool:
         return self.generated.remove(RunId(run))

@@ -25,8 +25,10 @@ STAND_IN: Final = ContainerId("0" * ID_LENGTH)
 STEPS: Final[dict[str, tuple[Kind, ...]]] = {
     "admit": (),
     "record": (),
+    "join": (),
     "rootfs": (Kind.LAYER,),
     "files": (Kind.FILES, Kind.OUTPUT),
+    "mounts": (Kind.SHM,),
     "spec": (),
     "container": (Kind.CONTAINER,),
     "task": (Kind.CGROUP, Kind.BUNDLE, Kind.TASK),
@@ -86,6 +88,7 @@ class Planner:
                 name, tuple(f"{r.kind} {r.key}" for kind in kinds for r in wanted if r.kind is kind)
             )
             for name, kinds in STEPS.items()
+            if name not in self.bring_up.idle(snapshot)
         ]
         spec = self.bring_up.planned_spec(replace(snapshot, run=run))
         return Plan(snapshot, tuple(steps), spec.decode())
