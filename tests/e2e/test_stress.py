@@ -6,23 +6,21 @@ A short selection runs with all tests; the whole of it takes minutes.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import grpc
 import grpc.aio
 import pytest
 
-from moorage.v1 import container_pb2, container_service_pb2
+from moorage.v1 import container_pb2
 from tests.outside import processes
 from tests.real.agreement import assert_agreement, ledger_resources, settled_container
 from tests.real.specs import sleeper
-from tests.real.wire import CALL_WITHIN, Wire, refusal, refused
+from tests.real.storm import NAMES, storm
+from tests.real.wire import Wire, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.real.moored import Moored
     from tests.real.runtime import GatedRuntime
     from tests.real.site import Site
@@ -34,17 +32,6 @@ SIGNAL = container_pb2.EXIT_ORIGIN_SIGNAL
 START_FAILURE = container_pb2.EXIT_ORIGIN_START_FAILURE
 AT_A_TIME = 8
 SEED = 9
-EXPECTED = {
-    "CONTAINER_NOT_FOUND",
-    "CONTAINER_NOT_RUNNING",
-    "CONTAINER_PAUSED",
-    "CONTAINER_REMOVING",
-    "CONTAINER_RUNNING",
-    "CONTAINER_STOPPING",
-    "NAME_TAKEN",
-    "PREEMPTED_BY_CLEANUP",
-}
-"""What verbs may answer one another; a container may have been stranded for a moment."""
 Verdict: TypeAlias = tuple[int, int]
 """A code, and where it came from."""
 Made = TypeVar("Made")
@@ -59,15 +46,7 @@ async def test_callers_at_random_leave_no_deadlock_no_illegal_state_and_nothing_
     site: Site, own_moored: Moored, own_wire: Wire, seconds: int
 ) -> None:
     before = site.look()
-    names = [f"storm-{number}" for number in range(20)]
-    deadline = time.monotonic() + seconds
-    took: list[float] = []
-    async with asyncio.TaskGroup() as callers:
-        for number in range(16):
-            callers.create_task(_caller(own_wire, names, random.Random(SEED + number), deadline))
-        callers.create_task(_reader(own_moored, names, deadline, took))
-    took.sort()
-    print(f"{len(took)} Inspects, p99 {1000 * took[len(took) * 99 // 100]:.1f} ms")
+    await asyncio.gather(storm(own_wire, seconds), _read_on(own_moored, seconds))
     for container in await own_wire.list():
         rested = await settled_container(own_wire, container.id)
         if rested is not None and rested.status.state != container_pb2.CONTAINER_STATE_PAUSED:
@@ -77,40 +56,13 @@ async def test_callers_at_random_leave_no_deadlock_no_illegal_state_and_nothing_
     assert ledger_resources(own_moored) == set()
 
 
-async def _caller(wire: Wire, names: list[str], chance: random.Random, deadline: float) -> None:
-    containers: Any = wire.containers
-    wanted = container_service_pb2
-    requests: tuple[tuple[Any, Callable[[str], Any]], ...] = (
-        (containers.Start, lambda c: wanted.StartRequest(spec=sleeper(name=c))),
-        (containers.Start, lambda c: wanted.StartRequest(container=c)),
-        (containers.Stop, _stop_at_once),
-        (containers.Pause, lambda c: wanted.PauseRequest(container=c)),
-        (containers.Resume, lambda c: wanted.ResumeRequest(container=c)),
-        (containers.Cleanup, lambda c: wanted.CleanupRequest(container=c, force=True)),
-        (containers.Cleanup, lambda c: wanted.CleanupRequest(container=c, force=True, remove=True)),
-    )
-    while time.monotonic() < deadline:
-        call, request = chance.choice(requests)
-        try:
-            await call(request(chance.choice(names)), timeout=CALL_WITHIN)
-        except grpc.aio.AioRpcError as error:
-            if refusal(error).reason not in EXPECTED:
-                raise AssertionError(str(refusal(error))) from error
-
-
-def _stop_at_once(container: str) -> container_service_pb2.StopRequest:
-    request = container_service_pb2.StopRequest(container=container)
-    request.timeout.FromMilliseconds(0)
-    return request
-
-
-async def _reader(moored: Moored, names: list[str], deadline: float, took: list[float]) -> None:
+async def _read_on(moored: Moored, seconds: float) -> None:
     """Inspect by a connection of its own: revisions never go back, whatever happens."""
     revisions: dict[str, int] = {}
+    deadline = time.monotonic() + seconds
     async with Wire(moored.address) as wire:
         while time.monotonic() < deadline:
-            for name in names:
-                began = time.perf_counter()
+            for name in NAMES:
                 try:
                     container = await wire.inspect(name)
                 except grpc.aio.AioRpcError as error:
@@ -119,7 +71,6 @@ async def _reader(moored: Moored, names: list[str], deadline: float, took: list[
                 else:
                     assert container.revision >= revisions.get(container.id, 0)
                     revisions[container.id] = container.revision
-                took.append(time.perf_counter() - began)
 
 
 @pytest.mark.parametrize("verb", ["create", "start"])

@@ -1,8 +1,9 @@
 """How long reads take while others are busy, measured by a process that is not.
 
-    python -m tests.real.latency ADDRESS SECONDS
+    python -m tests.real.latency ADDRESS SECONDS [CONTAINER]
 
-Asks for one page of containers again and again, and prints the p50 and p99 in milliseconds.
+Asks for one container, or for one page of them, again and again, and prints the p50 and p99 in
+milliseconds.
 """
 
 from __future__ import annotations
@@ -20,16 +21,22 @@ _WITHIN: Final = 60.0
 _PAUSE: Final = 0.002
 
 
-def measure(address: str, seconds: float) -> tuple[float, float]:
+def measure(address: str, seconds: float, container: str = "") -> tuple[float, float]:
     """Return p50 and p99, in milliseconds."""
     took: list[float] = []
     with grpc.insecure_channel(address.replace("unix://", "unix:")) as channel:
         containers = stubs.ContainerServiceStub(channel)
-        request = wire.ListRequest(page_size=1)
+        containers.List(wire.ListRequest(), timeout=_WITHIN, wait_for_ready=True)
+
+        def ask() -> None:
+            if container:
+                containers.Inspect(wire.InspectRequest(container=container), timeout=_WITHIN)
+            else:
+                containers.List(wire.ListRequest(page_size=1), timeout=_WITHIN)
+
         end = time.monotonic() + seconds
-        containers.List(request, timeout=_WITHIN, wait_for_ready=True)
         while (began := time.monotonic()) < end:
-            containers.List(request, timeout=_WITHIN)
+            ask()
             took.append(1000 * (time.monotonic() - began))
             time.sleep(_PAUSE)
     took.sort()
@@ -37,5 +44,5 @@ def measure(address: str, seconds: float) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    p50, p99 = measure(sys.argv[1], float(sys.argv[2]))
+    p50, p99 = measure(sys.argv[1], float(sys.argv[2]), *sys.argv[3:4])
     print(f"{p50:.2f} {p99:.2f}")

@@ -53,7 +53,8 @@ class Record:
 
 
 _RECORD: Final = TypeAdapter(Record)
-_EVENT: Final[dict[type, TypeAdapter[Any]]] = {}
+# Made once: making one takes as long as a commit.
+_EVENT: Final[dict[type, TypeAdapter[Any]]] = {kind: TypeAdapter(kind) for kind in get_args(Event)}
 
 
 class Unreadable(Exception):
@@ -118,6 +119,5 @@ def read(record: bytes, *, revision: int, resources: tuple[Resource, ...]) -> Sn
 
 def write_event(event: Event) -> str:
     """Return the facts of an event as JSON, without the timeline, which the record has."""
-    kind = type(event)
-    adapter = _EVENT.setdefault(kind, TypeAdapter(kind))
+    adapter = _EVENT[type(event)]
     return json.dumps(adapter.dump_python(event, mode="json", exclude={"timeline"}))

@@ -1,4 +1,4 @@
-"""Spans: always made, exported where the standard OTEL_* environment says so.
+"""Spans: always made, recorded and exported where the standard OTEL_* environment says so.
 
 Without an exporter they still give a start its trace id and its callers their context. The
 exporter is imported only where it is wanted: it is slow to import.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry import trace
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
 from moored.errors import SetupRefused
 
@@ -59,6 +60,9 @@ def build(service_version: str, instance: str, environ: Mapping[str, str]) -> Tr
     exports = wants_export(environ)
     provider = TracerProvider(
         resource=_resource(service_version, instance),
+        # What nobody exports need not be recorded; ids are given, and a caller's wish to
+        # sample is passed on to containerd.
+        sampler=None if exports else ParentBased(ALWAYS_OFF),
         shutdown_on_exit=False,  # it would wait for a collector without any limit
     )
     if exports:

@@ -1,0 +1,77 @@
+"""How long Inspect takes while 16 callers start, stop, pause and clean up 20 containers.
+
+    python -m bench.inspect_in_a_storm [SECONDS]
+
+Calm and storm in turns, moored at its usual priority and at a higher one, in one run. Who
+measures is a process of its own at a high priority, so that what is measured is moored and not
+the wait for a processor of whoever asks. Prints milliseconds; removes all that it started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tests.real.site import Site, build_archive
+from tests.real.specs import sleeper
+from tests.real.storm import storm
+from tests.real.wire import Wire
+
+if TYPE_CHECKING:
+    from tests.real.moored import Moored
+
+_SECONDS: Final = 20.0
+_PREFERRED: Final = -10
+_WATCHED: Final = "watched"
+
+
+async def _figures(moored: Moored, seconds: float) -> str:
+    """Measure from a process of its own, and return what it prints: p50 and p99."""
+    process = await asyncio.create_subprocess_exec(
+        *("nice", "-n", str(_PREFERRED), sys.executable, "-m", "tests.real.latency"),
+        *(moored.address, str(seconds), _WATCHED),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    p50, p99 = out.decode().split()
+    return f"p50 {float(p50):6.2f}  p99 {float(p99):6.2f} ms"
+
+
+def _prefer(moored: Moored, priority: int) -> None:
+    for thread in Path(f"/proc/{moored.pid}/task").iterdir():
+        os.setpriority(os.PRIO_PROCESS, int(thread.name), priority)
+
+
+async def _measure(site: Site, seconds: float) -> None:
+    moored = site.start_moored()
+    async with Wire(moored.address) as wire:
+        async with wire.running(sleeper(name=_WATCHED)):
+            print("calm                  ", await _figures(moored, seconds / 4))
+            for priority in (0, _PREFERRED):
+                _prefer(moored, priority)
+                blowing = asyncio.create_task(storm(wire, seconds + 1))
+                print(f"storm, moored at {priority:4}", await _figures(moored, seconds))
+                await blowing
+        for container in await wire.list():
+            await wire.remove(container.id)
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else _SECONDS
+    with tempfile.TemporaryDirectory() as scratch:
+        site = Site(build_archive(Path(scratch) / "busybox.tar"))
+        try:
+            asyncio.run(_measure(site, seconds))
+        except BaseException:
+            site.demolish()
+            raise
+        for line in site.close():
+            print("left behind:", line)
+
+
+if __name__ == "__main__":
+    main()
