@@ -52,6 +52,7 @@ class Caller:
             creator=house.verbs.creator,
             starter=house.verbs.starter,
             planner=house.verbs.planner,
+            warnings=lambda _: (),
         )
         if isinstance(self.message, container_service_pb2.CreateRequest):
             return await desk.create(self.message, mark)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from moorage.v1 import container_pb2, container_service_pb2
 from moored import errors
 from moored.api import asked, pictures
+from moored.model.limits import BlkioThrottle, HugepageLimit, Resources, Rlimit
 from moored.model.spec import Spec
 
 
@@ -49,6 +50,7 @@ def test_a_moment_that_is_none_is_refused() -> None:
         asked.timestamp(timestamp_pb2.Timestamp(seconds=10**15), "since")
 
 
+_unsigned = st.integers(0, 2**64 - 1)
 specs = st.builds(
     Spec,
     image=st.text(min_size=1),
@@ -65,6 +67,27 @@ specs = st.builds(
     auto_remove=st.booleans(),
     runtime=st.text(),
     network=st.text(),
+    resources=st.builds(
+        Resources,
+        memory_limit=st.integers(-(2**63), 2**63 - 1),
+        memory_swap_limit=st.integers(-(2**63), 2**63 - 1),
+        pids_limit=st.integers(-(2**63), 2**63 - 1),
+        cpu_shares=_unsigned,
+        cpu_quota=st.timedeltas(min_value=timedelta(), max_value=timedelta(days=1)),
+        nano_cpus=st.integers(-(2**63), 2**63 - 1),
+        cpuset_cpus=st.text(),
+        blkio_weight=st.integers(0, 2**32 - 1),
+        blkio_throttles=st.lists(
+            st.builds(BlkioThrottle, st.text(), _unsigned, _unsigned, _unsigned, _unsigned)
+        ).map(tuple),
+        hugepage_limits=st.lists(st.builds(HugepageLimit, st.text(), _unsigned)).map(tuple),
+    ),
+    rlimits=st.lists(
+        st.builds(Rlimit, st.text(), st.integers(-1, 2**62), st.integers(-1, 2**62))
+    ).map(tuple),
+    oom_score_adjust=st.none() | st.integers(-(2**31), 2**31 - 1),
+    umask=st.none() | st.integers(0, 2**32 - 1),
+    supplementary_groups=st.lists(st.text()).map(tuple),
 )
 
 

@@ -6,24 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from moored.model.spec import Resources, Spec
+from moored.model.limits import UNLIMITED, Resources, Rlimit
+from moored.model.spec import Spec
 from moored.oci.host import CgroupMode, Host
-
-_V2 = Host(
-    architecture="x86_64",
-    kernel="6.1",
-    name="here",
-    cgroup_mode=CgroupMode.V2,
-    controllers=frozenset({"memory"}),
-    namespaces=frozenset({"pid", "ipc", "uts", "mnt", "net"}),
-    seccomp=True,
-    apparmor=False,
-    sysctls=frozenset(),
-    thermal_throttles=(),
-    lowers_oom_score=True,
-    limits_swap=True,
-    swaps=False,
-)
+from tests.unit.hosts import BARE, V2
 
 
 def _fields(host: Host, spec: Spec | None = None) -> list[str]:
@@ -31,40 +17,45 @@ def _fields(host: Host, spec: Spec | None = None) -> list[str]:
 
 
 def test_a_sound_host_is_not_complained_about() -> None:
-    assert _fields(_V2) == []
+    assert _fields(V2) == []
 
 
 def test_unmounted_cgroups_are_named() -> None:
-    assert _fields(replace(_V2, cgroup_mode=CgroupMode.NONE)) == ["host.cgroups"]
+    assert _fields(replace(V2, cgroup_mode=CgroupMode.NONE)) == ["host.cgroups"]
 
 
 @pytest.mark.parametrize("mode", [CgroupMode.V1, CgroupMode.HYBRID])
 def test_a_missing_controller_of_v1_is_named(mode: CgroupMode) -> None:
-    host = replace(_V2, cgroup_mode=mode, controllers=frozenset({"freezer"}))
+    host = replace(V2, cgroup_mode=mode, controllers=frozenset({"freezer"}))
     [violation] = host.verify(Spec(image="busybox"))
     assert "devices" in violation.why
 
 
 def test_a_kernel_without_network_namespaces_can_only_share_the_hosts() -> None:
-    host = replace(_V2, namespaces=_V2.namespaces - {"net"})
+    host = replace(V2, namespaces=V2.namespaces - {"net"})
     assert _fields(host) == ["network"]
     assert _fields(host, Spec(image="busybox", network="host")) == []
 
 
-def test_a_limit_of_memory_needs_the_memory_controller() -> None:
+def test_a_limit_that_this_host_cannot_keep_is_named() -> None:
     limited = Spec(image="busybox", resources=Resources(memory_limit=2**24))
-    assert _fields(_V2, limited) == []
-    host = replace(_V2, controllers=frozenset())
-    assert _fields(host, limited) == ["resources.memory_limit"]
+    assert _fields(V2, limited) == []
+    assert _fields(BARE, limited) == ["resources.memory_limit"]
+    assert _fields(BARE) == []
+
+
+def test_more_open_files_than_the_kernel_gives_are_refused() -> None:
+    fields = ["rlimits[0].hard"]
+    assert _fields(V2, Spec(image="x", rlimits=(Rlimit("nofile", 1, 2**21),))) == fields
+    assert _fields(V2, Spec(image="x", rlimits=(Rlimit("nofile", 1, UNLIMITED),))) == fields
+    assert _fields(V2, Spec(image="x", rlimits=(Rlimit("nofile", 1, 2**10),))) == []
+    assert _fields(V2, Spec(image="x", rlimits=(Rlimit("nproc", 1, UNLIMITED),))) == []
+
+
+def test_a_score_that_cannot_be_set_is_refused() -> None:
+    host = replace(V2, lowers_oom_score=False)
+    assert _fields(host, Spec(image="x", oom_score_adjust=5)) == ["oom_score_adjust"]
     assert _fields(host) == []
-
-
-def test_swap_that_cannot_be_limited_is_no_hidden_extra() -> None:
-    limited = Spec(image="busybox", resources=Resources(memory_limit=2**24))
-    host = replace(_V2, limits_swap=False)
-    assert _fields(host, limited) == []
-    assert _fields(replace(host, swaps=True), limited) == ["resources.memory_limit"]
-    assert _fields(replace(host, swaps=True)) == []
 
 
 def test_this_host_is_seen_as_it_is() -> None:

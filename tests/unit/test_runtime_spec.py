@@ -10,28 +10,17 @@ import pytest
 
 from moored import errors
 from moored.model.identity import ContainerId, run_id
-from moored.model.spec import Image, Resources, Spec
+from moored.model.limits import UNLIMITED, BlkioThrottle, Resources, Rlimit
+from moored.model.spec import Image, Spec
 from moored.model.users import Identity
 from moored.oci import runtime_spec
-from moored.oci.host import PRIVATE_NETWORK_SYSCTLS, CgroupMode, Host
+from moored.oci.devices import Node
+from moored.oci.host import CgroupMode, Host
 from moored.oci.runtime_spec import SpecRequest
+from tests.unit.hosts import V2
 
 _CONTAINER = ContainerId("0123456789abcdef" * 2)
-_HOST = Host(
-    architecture="x86_64",
-    kernel="6.1",
-    name="the-host",
-    cgroup_mode=CgroupMode.V2,
-    controllers=frozenset(),
-    namespaces=frozenset(),
-    seccomp=True,
-    apparmor=False,
-    sysctls=frozenset(PRIVATE_NETWORK_SYSCTLS),
-    thermal_throttles=("/sys/devices/system/cpu/cpu0/thermal_throttle",),
-    lowers_oom_score=True,
-    limits_swap=True,
-    swaps=False,
-)
+_HOST = replace(V2, thermal_throttles=("/sys/devices/system/cpu/cpu0/thermal_throttle",))
 _ROOT = Identity(0, 0, (0,), "/root")
 _IMAGE = Image("busybox", "sha256:0", "sha256:1", entrypoint=("/enter",), args=("by", "default"))
 
@@ -231,3 +220,37 @@ def test_the_size_of_shared_memory_is_its_owners_to_choose() -> None:
 def test_a_root_filesystem_is_read_only_on_request() -> None:
     assert _built(Spec(image="busybox"))["root"]["readonly"] is False
     assert _built(Spec(image="busybox", read_only_rootfs=True))["root"]["readonly"] is True
+
+
+def test_the_process_has_its_own_limits_score_and_umask() -> None:
+    spec = Spec(
+        image="busybox",
+        rlimits=(Rlimit("nofile", 10, 20), Rlimit("core", 0, UNLIMITED)),
+        oom_score_adjust=100,
+        umask=0o77,
+    )
+    process = _built(spec)["process"]
+    assert process["rlimits"] == [
+        {"type": "RLIMIT_NOFILE", "soft": 10, "hard": 20},
+        {"type": "RLIMIT_CORE", "soft": 0, "hard": 2**64 - 1},
+    ]
+    assert process["oomScoreAdj"] == 100
+    assert process["user"]["umask"] == 0o77
+
+
+def test_a_rate_is_for_the_disk_that_the_host_has_at_its_path() -> None:
+    node = Node("/dev/sda", "b", 8, 16, 0o660, 0, 6)
+    limits = Resources(blkio_throttles=(BlkioThrottle("/dev/sda", read_bps=5),))
+    request = SpecRequest(
+        container=_CONTAINER,
+        run=run_id(_CONTAINER, 1),
+        spec=Spec(image="busybox", resources=limits),
+        image=_IMAGE,
+        cgroup="/m/x.1",
+        files={},
+        host=_HOST,
+        who=_ROOT,
+        nodes={"/dev/sda": node},
+    )
+    built = json.loads(runtime_spec.build(request))["linux"]["resources"]["blockIO"]
+    assert built == {"throttleReadBpsDevice": [{"major": 8, "minor": 16, "rate": 5}]}

@@ -16,7 +16,8 @@ import pytest
 
 from moored.model import users
 from moored.model.identity import ContainerId, run_id
-from moored.model.spec import Image, Resources, Spec
+from moored.model.limits import Resources
+from moored.model.spec import Image, Spec
 from moored.oci import cgroups, runtime_spec
 from moored.oci.host import CgroupMode, Host
 from moored.oci.runtime_spec import SpecRequest

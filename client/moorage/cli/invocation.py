@@ -41,7 +41,9 @@ class Invocation:
         return asyncio.run(connected())
 
     def answer(self, reply: Reply, view: Callable[[Reply], str]) -> None:
-        """Print ``reply``, to programs or to people."""
+        """Print ``reply``, to programs or to people, who get its warnings on stderr."""
+        if not self.json:
+            warn(reply)
         click.echo(as_json(reply) if self.json else view(reply))
 
     def report(self, error: MoorageError) -> int:
@@ -84,6 +86,12 @@ class Invocation:
 
 def complain(line: str) -> None:
     click.echo(f"moorage: {line}", err=True)
+
+
+def warn(reply: Message) -> None:
+    """Say what the server warns of, if ``reply`` is of the kind that can."""
+    for warning in getattr(reply, "warnings", ()):
+        complain(f"warning: {warning}")
 
 
 def as_json(message: Message, *, indent: int | None = 2) -> str:

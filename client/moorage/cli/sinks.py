@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from moorage.cli.invocation import as_json
+from moorage.cli.invocation import as_json, warn
 from moorage.cli.outlets import Outlet
 from moorage.v1.container_service_pb2 import LOG_STREAM_STDERR, LogsResponse
 
@@ -39,7 +39,7 @@ class TextSink:
                 await outlet.write(f"{_stamp(piece.time)} {piece.line}\n".encode())
 
     async def tell(self, answer: Message) -> None:
-        pass
+        warn(answer)
 
 
 class JsonSink:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from moorage.cli.parameters import duration, image_argument, size
+from moorage.cli import limit_options
+from moorage.cli.parameters import duration, image_argument
 from moorage.cli.sharing_options import SHARING_OPTIONS
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ _OPTIONS: Final = (
         metavar="WORD",
         help="Replace the image's entrypoint. Repeatable: a word each.",
     ),
-    click.option("--memory", "-m", type=size, metavar="SIZE", help="Its limit: 512m, 2g."),
+    *limit_options.RESOURCE_OPTIONS,
+    *limit_options.PROCESS_OPTIONS,
     *SHARING_OPTIONS,
     restart_option,
     click.option("--rm", "auto_remove", is_flag=True, help="Remove it once it has exited."),
@@ -95,12 +97,14 @@ def spec_of(
     env: tuple[str, ...],
     label: tuple[str, ...],
     workdir: str | None,
-    memory: int | None,
+    ulimit: tuple[tuple[str, int, int], ...],
+    oom_score_adj: int | None,
+    group_add: tuple[str, ...],
     restart: tuple[str, int] | None,
     **rest: Any,
 ) -> ContainerSpec:
     """Return the spec that the options of ``spec_options`` say."""
-    from moorage.v1.container_pb2 import ContainerSpec, Resources
+    from moorage.v1.container_pb2 import ContainerSpec
 
     return ContainerSpec(
         image=image,
@@ -109,7 +113,10 @@ def spec_of(
         env=_environment(env),
         labels=labels_of(label),
         working_dir=workdir,
-        resources=None if memory is None else Resources(memory_limit=memory),
+        resources=limit_options.resources_of(rest),
+        rlimits=limit_options.rlimits_of(ulimit),
+        oom_score_adjust=oom_score_adj,
+        supplementary_groups=group_add,
         restart_policy=None if restart is None else restart_policy_of(restart),
         **rest,
     )

@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from moorage.v1 import resources_pb2 as _resources_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -107,7 +108,7 @@ STEP_OUTCOME_FAILED: StepOutcome
 STEP_OUTCOME_CANCELLED: StepOutcome
 
 class ContainerSpec(_message.Message):
-    __slots__ = ("name", "image", "command", "args", "env", "working_dir", "user", "labels", "hostname", "stop_signal", "stop_timeout", "auto_remove", "runtime", "resources", "network", "read_only_rootfs", "shm_size", "ipc", "pid", "uts", "restart_policy")
+    __slots__ = ("name", "image", "command", "args", "env", "working_dir", "user", "labels", "hostname", "stop_signal", "stop_timeout", "auto_remove", "runtime", "resources", "rlimits", "oom_score_adjust", "umask", "supplementary_groups", "network", "read_only_rootfs", "shm_size", "ipc", "pid", "uts", "restart_policy")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -129,6 +130,10 @@ class ContainerSpec(_message.Message):
     AUTO_REMOVE_FIELD_NUMBER: _ClassVar[int]
     RUNTIME_FIELD_NUMBER: _ClassVar[int]
     RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    RLIMITS_FIELD_NUMBER: _ClassVar[int]
+    OOM_SCORE_ADJUST_FIELD_NUMBER: _ClassVar[int]
+    UMASK_FIELD_NUMBER: _ClassVar[int]
+    SUPPLEMENTARY_GROUPS_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
     READ_ONLY_ROOTFS_FIELD_NUMBER: _ClassVar[int]
     SHM_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -150,6 +155,10 @@ class ContainerSpec(_message.Message):
     auto_remove: bool
     runtime: str
     resources: Resources
+    rlimits: _containers.RepeatedCompositeFieldContainer[_resources_pb2.Rlimit]
+    oom_score_adjust: int
+    umask: int
+    supplementary_groups: _containers.RepeatedScalarFieldContainer[str]
     network: str
     read_only_rootfs: bool
     shm_size: int
@@ -157,13 +166,39 @@ class ContainerSpec(_message.Message):
     pid: str
     uts: str
     restart_policy: RestartPolicy
-    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., network: _Optional[str] = ..., read_only_rootfs: bool = ..., shm_size: _Optional[int] = ..., ipc: _Optional[str] = ..., pid: _Optional[str] = ..., uts: _Optional[str] = ..., restart_policy: _Optional[_Union[RestartPolicy, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., rlimits: _Optional[_Iterable[_Union[_resources_pb2.Rlimit, _Mapping]]] = ..., oom_score_adjust: _Optional[int] = ..., umask: _Optional[int] = ..., supplementary_groups: _Optional[_Iterable[str]] = ..., network: _Optional[str] = ..., read_only_rootfs: bool = ..., shm_size: _Optional[int] = ..., ipc: _Optional[str] = ..., pid: _Optional[str] = ..., uts: _Optional[str] = ..., restart_policy: _Optional[_Union[RestartPolicy, _Mapping]] = ...) -> None: ...
 
 class Resources(_message.Message):
-    __slots__ = ("memory_limit",)
+    __slots__ = ("memory_limit", "memory_swap_limit", "memory_reservation", "pids_limit", "cpu_shares", "cpu_period", "cpu_quota", "nano_cpus", "cpuset_cpus", "cpuset_mems", "blkio_weight", "blkio_weights", "blkio_throttles", "hugepage_limits")
     MEMORY_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_SWAP_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_RESERVATION_FIELD_NUMBER: _ClassVar[int]
+    PIDS_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CPU_SHARES_FIELD_NUMBER: _ClassVar[int]
+    CPU_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    CPU_QUOTA_FIELD_NUMBER: _ClassVar[int]
+    NANO_CPUS_FIELD_NUMBER: _ClassVar[int]
+    CPUSET_CPUS_FIELD_NUMBER: _ClassVar[int]
+    CPUSET_MEMS_FIELD_NUMBER: _ClassVar[int]
+    BLKIO_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    BLKIO_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    BLKIO_THROTTLES_FIELD_NUMBER: _ClassVar[int]
+    HUGEPAGE_LIMITS_FIELD_NUMBER: _ClassVar[int]
     memory_limit: int
-    def __init__(self, memory_limit: _Optional[int] = ...) -> None: ...
+    memory_swap_limit: int
+    memory_reservation: int
+    pids_limit: int
+    cpu_shares: int
+    cpu_period: _duration_pb2.Duration
+    cpu_quota: _duration_pb2.Duration
+    nano_cpus: int
+    cpuset_cpus: str
+    cpuset_mems: str
+    blkio_weight: int
+    blkio_weights: _containers.RepeatedCompositeFieldContainer[_resources_pb2.BlkioWeight]
+    blkio_throttles: _containers.RepeatedCompositeFieldContainer[_resources_pb2.BlkioThrottle]
+    hugepage_limits: _containers.RepeatedCompositeFieldContainer[_resources_pb2.HugepageLimit]
+    def __init__(self, memory_limit: _Optional[int] = ..., memory_swap_limit: _Optional[int] = ..., memory_reservation: _Optional[int] = ..., pids_limit: _Optional[int] = ..., cpu_shares: _Optional[int] = ..., cpu_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu_quota: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., nano_cpus: _Optional[int] = ..., cpuset_cpus: _Optional[str] = ..., cpuset_mems: _Optional[str] = ..., blkio_weight: _Optional[int] = ..., blkio_weights: _Optional[_Iterable[_Union[_resources_pb2.BlkioWeight, _Mapping]]] = ..., blkio_throttles: _Optional[_Iterable[_Union[_resources_pb2.BlkioThrottle, _Mapping]]] = ..., hugepage_limits: _Optional[_Iterable[_Union[_resources_pb2.HugepageLimit, _Mapping]]] = ...) -> None: ...
 
 class RestartPolicy(_message.Message):
     __slots__ = ("condition", "max_retries")

@@ -78,12 +78,14 @@ class CreateRequest(_message.Message):
     def __init__(self, spec: _Optional[_Union[_container_pb2.ContainerSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ...) -> None: ...
 
 class CreateResponse(_message.Message):
-    __slots__ = ("container", "plan")
+    __slots__ = ("container", "plan", "warnings")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     container: _container_pb2.Container
     plan: Plan
-    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., plan: _Optional[_Union[Plan, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StartRequest(_message.Message):
     __slots__ = ("container", "spec", "request_id", "validate_only", "checkpoint", "checkpoint_directory", "etag")
@@ -104,14 +106,16 @@ class StartRequest(_message.Message):
     def __init__(self, container: _Optional[str] = ..., spec: _Optional[_Union[_container_pb2.ContainerSpec, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ..., checkpoint: _Optional[str] = ..., checkpoint_directory: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class StartResponse(_message.Message):
-    __slots__ = ("container", "already_running", "plan")
+    __slots__ = ("container", "already_running", "plan", "warnings")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     ALREADY_RUNNING_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     container: _container_pb2.Container
     already_running: bool
     plan: Plan
-    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., already_running: bool = ..., plan: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., already_running: bool = ..., plan: _Optional[_Union[Plan, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Plan(_message.Message):
     __slots__ = ("steps", "runtime_spec")

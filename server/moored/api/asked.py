@@ -6,27 +6,24 @@ refused by its number, and a value that is not served by its path.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from moorage.v1 import container_pb2
 from moored import errors
+from moored.api import asked_limits
+from moored.api.asked_times import duration as duration
+from moored.api.asked_times import refused as refused
+from moored.api.asked_times import timestamp as timestamp
 from moored.errors import Violation
 from moored.model.restart import RestartCondition, RestartPolicy
-from moored.model.spec import Resources, Spec
+from moored.model.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from google.protobuf.duration_pb2 import Duration
     from google.protobuf.message import Message
-    from google.protobuf.timestamp_pb2 import Timestamp
-
-
-_LONGEST: Final = 315_576_000_000
-"""Seconds: 10,000 years, the range of google.protobuf.Duration."""
 
 
 _LONGEST_ETAG: Final = 20
@@ -66,10 +63,6 @@ def etag(request: Message) -> int | None:
     return int(text)
 
 
-def refused(field: str, why: str) -> errors.InvalidField:
-    return errors.InvalidField(f"cannot read request: {field} {why}", Violation(field, why))
-
-
 def spec(message: container_pb2.ContainerSpec) -> Spec:
     return Spec(
         image=message.image,
@@ -90,7 +83,13 @@ def spec(message: container_pb2.ContainerSpec) -> Spec:
         auto_remove=message.auto_remove,
         runtime=message.runtime,
         network=message.network,
-        resources=Resources(memory_limit=message.resources.memory_limit),
+        resources=asked_limits.resources(message.resources),
+        rlimits=asked_limits.rlimits(message.rlimits),
+        oom_score_adjust=(
+            message.oom_score_adjust if message.HasField("oom_score_adjust") else None
+        ),
+        umask=message.umask if message.HasField("umask") else None,
+        supplementary_groups=tuple(message.supplementary_groups),
         restart_policy=policy(message.restart_policy),
         read_only_rootfs=message.read_only_rootfs,
         shm_size=message.shm_size,
@@ -109,21 +108,6 @@ def policy(message: container_pb2.RestartPolicy) -> RestartPolicy:
             Violation(field, "is not known here"),
         )
     return RestartPolicy(condition, message.max_retries)
-
-
-def duration(message: Duration, field: str) -> timedelta:
-    """Return a duration that is not negative, and well formed."""
-    seconds, nanos = message.seconds, message.nanos
-    if not (0 <= seconds <= _LONGEST and 0 <= nanos < 1_000_000_000):
-        raise refused(field, "must not be negative" if seconds < 0 or nanos < 0 else "is no time")
-    return timedelta(seconds=seconds, microseconds=nanos // 1000)
-
-
-def timestamp(message: Timestamp, field: str) -> datetime:
-    try:
-        return message.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise refused(field, "is no time") from error
 
 
 def _unknown(message: Message, path: str) -> Iterator[Violation]:

@@ -13,11 +13,11 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from moorage.v1 import container_pb2 as wire
+from moored.api import limit_pictures
 from moored.model import state as states
 from moored.model.exits import Origin
 from moored.model.intent import Action, Asker
 from moored.model.restart import RestartCondition, RestartPolicy
-from moored.model.spec import Resources
 from moored.model.timeline import StepOutcome
 
 if TYPE_CHECKING:
@@ -150,15 +150,15 @@ def spec(spec: Spec) -> wire.ContainerSpec:
         ipc=spec.ipc,
         pid=spec.pid,
         uts=spec.uts,
-        resources=_resources(spec.resources) if spec.resources != Resources() else None,
+        resources=limit_pictures.resources(spec.resources),
+        rlimits=limit_pictures.rlimits(spec.rlimits),
+        oom_score_adjust=spec.oom_score_adjust,
+        umask=spec.umask,
+        supplementary_groups=spec.supplementary_groups,
         restart_policy=_policy(spec.restart_policy)
         if spec.restart_policy != RestartPolicy()
         else None,
     )
-
-
-def _resources(resources: Resources) -> wire.Resources:
-    return wire.Resources(memory_limit=resources.memory_limit)
 
 
 def _policy(policy: RestartPolicy) -> wire.RestartPolicy:

@@ -151,6 +151,7 @@ def _containers(house: House, info: ServerInfo) -> ContainerServicer:
             creator=house.verbs.creator,
             starter=house.verbs.starter,
             planner=house.verbs.planner,
+            warnings=lambda spec: Host.look().warnings(spec),
         ),
         changes=_changes(house),
         listing=ListingDesk(house.registry, pictures),

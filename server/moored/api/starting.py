@@ -12,8 +12,12 @@ from moored.errors import Violation
 from moored.verbs.again import start_again
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from moored.api.once import Mark
     from moored.directory import Directory
+    from moored.model.spec import Spec
+    from moored.model.state import Snapshot
     from moored.verbs.attempt import StartOutcome
     from moored.verbs.create import Creator
     from moored.verbs.plan import Plan, Planner
@@ -26,20 +30,28 @@ class StartingDesk:
     creator: Creator
     starter: Starter
     planner: Planner
+    warnings: Callable[[Spec], Sequence[str]]
+    """What of a spec this host leaves out."""
 
     async def create(self, request: wire.CreateRequest, mark: Mark | None) -> wire.CreateResponse:
         if not request.HasField("spec"):
             raise asked.refused("spec", "is required")
         if mark is not None and mark.begun is not None:
             snapshot = self.directory.peek(mark.begun.container).snapshot
-            return wire.CreateResponse(container=pictures.container(snapshot))
+            return self._created(snapshot)
         spec = asked.spec(request.spec)
         if request.validate_only:
             planned = await self.planner.of_spec(spec)
             container = pictures.container(planned.snapshot)
-            return wire.CreateResponse(container=container, plan=_plan(planned))
+            warnings = self.warnings(spec)
+            return wire.CreateResponse(container=container, plan=_plan(planned), warnings=warnings)
         snapshot = await self.creator.create(spec, request=mark.request if mark else None)
-        return wire.CreateResponse(container=pictures.container(snapshot))
+        return self._created(snapshot)
+
+    def _created(self, snapshot: Snapshot) -> wire.CreateResponse:
+        return wire.CreateResponse(
+            container=pictures.container(snapshot), warnings=self.warnings(snapshot.spec)
+        )
 
     async def start(self, request: wire.StartRequest, mark: Mark | None) -> wire.StartResponse:
         _refuse_checkpoint(request)
@@ -51,11 +63,13 @@ class StartingDesk:
                 container=pictures.container(planned.snapshot),
                 already_running=planned.already_running,
                 plan=_plan(planned),
+                warnings=self.warnings(planned.snapshot.spec),
             )
         outcome = await self._started(request, mark)
         return wire.StartResponse(
             container=pictures.container(outcome.snapshot),
             already_running=outcome.already_running,
+            warnings=self.warnings(outcome.snapshot.spec),
         )
 
     async def _started(self, request: wire.StartRequest, mark: Mark | None) -> StartOutcome:

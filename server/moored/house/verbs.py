@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from moored.house.adapters import CALL_SHARE
 from moored.house.ground import Ground, process_ticks
 from moored.model.identity import ContainerId
-from moored.oci import runtime_spec
+from moored.oci import devices, runtime_spec
 from moored.oci.host import Host
 from moored.verbs.admission import Admission
 from moored.verbs.bring_up import BringUp
@@ -79,7 +79,7 @@ def _admission(ground: Ground) -> Admission:
     return Admission(
         images=ground.adapters.images,
         runtimes=ground.site.runtimes,
-        host_problems=lambda spec: Host.look().verify(spec),
+        host_problems=lambda spec: [*Host.look().verify(spec), *devices.problems(spec)],
         allowed=ground.site.allowed,
         joins=_joiner(ground).owners,
     )
@@ -118,6 +118,7 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
         build_spec=runtime_spec.build,
         process_ticks=process_ticks,
         host=Host.look,
+        nodes=devices.lent,
         clock=site.clock,
         task_limit=CALL_SHARE * ground.limits.step,
     )

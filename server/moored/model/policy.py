@@ -22,6 +22,8 @@ class Allowance:
     host_ipc: bool = False
     host_pid: bool = False
     host_uts: bool = False
+    low_oom_score: bool = False
+    """An oom_score_adjust below 0: others are ended first."""
     bind_roots: tuple[str, ...] = ()
     """Directories of the host's at or below which the sources of bind mounts lie."""
 

@@ -25,7 +25,7 @@ class Forbidden:
 
 def forbidden(spec: Spec, allowed: Allowance) -> list[Forbidden]:
     """Return every field of ``spec`` that goes beyond what is ``allowed``."""
-    return [*_network(spec, allowed), *_sharing(spec, allowed)]
+    return [*_network(spec, allowed), *_sharing(spec, allowed), *_process(spec, allowed)]
 
 
 def _network(spec: Spec, allowed: Allowance) -> Iterator[Forbidden]:
@@ -37,3 +37,8 @@ def _sharing(spec: Spec, allowed: Allowance) -> Iterator[Forbidden]:
     for kind in KINDS:
         if mode(spec, kind) == HOST and not getattr(allowed, f"host_{kind}"):
             yield Forbidden(kind, f"host_{kind}", f'{kind} "{HOST}"')
+
+
+def _process(spec: Spec, allowed: Allowance) -> Iterator[Forbidden]:
+    if (spec.oom_score_adjust or 0) < 0 and not allowed.low_oom_score:
+        yield Forbidden("oom_score_adjust", "low_oom_score", "a score below 0")

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from moored.errors import Violation
-from moored.model import sharing_rules, users
+from moored.model import limit_rules, process_rules, sharing_rules, users
 from moored.model.identity import is_id, is_name
 from moored.model.restart import RestartCondition
 from moored.model.spec import Spec
@@ -23,9 +23,6 @@ LARGEST_TEXT: Final = 128 * 1024
 LARGEST_ARGUMENTS: Final = 1024 * 1024
 """Bytes of all arguments and the environment together: half of what execve takes by default."""
 LONGEST_STOP: Final = timedelta(days=1)
-SMALLEST_MEMORY: Final = 6 * 2**20
-"""Bytes: less, and the runtime itself does not get a container started."""
-LARGEST_MEMORY: Final = 2**53
 MOST_LABELS: Final = 256
 LARGEST_LABEL: Final = 4096
 """Bytes of a label's key and value together, as containerd limits them."""
@@ -46,7 +43,9 @@ def violations(spec: Spec) -> list[Violation]:
         *_labels(spec.labels),
         *_stop(spec),
         *_network(spec),
-        *_resources(spec),
+        *limit_rules.violations(spec.resources),
+        *limit_rules.rlimit_violations(spec.rlimits),
+        *process_rules.violations(spec),
         *_restarts(spec),
         *sharing_rules.violations(spec),
     ]
@@ -125,15 +124,6 @@ def _labels(labels: dict[str, str]) -> Iterator[Violation]:
 def _stop(spec: Spec) -> Iterator[Violation]:
     if spec.stop_timeout is not None and not timedelta() <= spec.stop_timeout <= LONGEST_STOP:
         yield Violation("stop_timeout", "must be between 0 and 24 h")
-
-
-def _resources(spec: Spec) -> Iterator[Violation]:
-    limit = spec.resources.memory_limit
-    if limit and not SMALLEST_MEMORY <= limit <= LARGEST_MEMORY:
-        yield Violation(
-            "resources.memory_limit",
-            f"must be 0, or between {SMALLEST_MEMORY} and {LARGEST_MEMORY} bytes",
-        )
 
 
 def _restarts(spec: Spec) -> Iterator[Violation]:

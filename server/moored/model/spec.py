@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from moored.model.limits import NO_LIMITS, Resources, Rlimit
 from moored.model.restart import NO_RESTARTS, RestartPolicy
 
 CHANGEABLE: Final = frozenset(
@@ -32,12 +33,6 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Resources:
-    memory_limit: int = 0
-    """Bytes, swap included. 0: none."""
-
-
-@dataclass(frozen=True)
 class Spec:
     """What to run. Unset means what ContainerSpec in the protocol says it means."""
 
@@ -55,7 +50,11 @@ class Spec:
     auto_remove: bool = False
     runtime: str = ""
     network: str = ""
-    resources: Resources = Resources()
+    resources: Resources = NO_LIMITS
+    rlimits: tuple[Rlimit, ...] = ()
+    oom_score_adjust: int | None = None
+    umask: int | None = None
+    supplementary_groups: tuple[str, ...] = ()
     restart_policy: RestartPolicy = NO_RESTARTS
     read_only_rootfs: bool = False
     shm_size: int = 0

@@ -43,7 +43,7 @@ def fault(user: str) -> str:
     """Return why ``user`` names nobody anywhere, or an empty text."""
     name, colon, group = user.partition(":")
     parts = (name, group) if colon else (name,)
-    if all(_is_number(part) or (_NAME.fullmatch(part) and not part.isdecimal()) for part in parts):
+    if all(is_number(part) or (_NAME.fullmatch(part) and not part.isdecimal()) for part in parts):
         return ""
     return 'must be "user" or "user:group", each a name or a number'
 
@@ -55,7 +55,7 @@ def group_fault(group: str) -> str:
 def is_numeric(user: str) -> bool:
     """Whether ``user`` means the same in every image, but for the groups and the home."""
     name, colon, group = user.partition(":")
-    return _is_number(name) and (not colon or _is_number(group))
+    return is_number(name) and (not colon or is_number(group))
 
 
 def resolve(user: str, added: Sequence[str], passwd: str, group: str) -> Identity:
@@ -70,7 +70,7 @@ def resolve(user: str, added: Sequence[str], passwd: str, group: str) -> Identit
 
 
 def _user(name: str, passwd: str) -> _Entry:
-    number = int(name) if _is_number(name) else None
+    number = int(name) if is_number(name) else None
     for entry in _entries(passwd):
         if (entry.uid == number) if number is not None else (entry.name == name):
             return entry
@@ -80,11 +80,11 @@ def _user(name: str, passwd: str) -> _Entry:
 
 
 def _group(name: str, group: str) -> int:
-    if _is_number(name):
+    if is_number(name):
         return int(name)
     for line in group.splitlines():
         fields = line.split(":")
-        if fields[0] == name and len(fields) > 2 and _is_number(fields[2]):
+        if fields[0] == name and len(fields) > 2 and is_number(fields[2]):
             return int(fields[2])
     raise Unknown(f"group {name!r} is not in the image's /etc/group")
 
@@ -92,7 +92,7 @@ def _group(name: str, group: str) -> int:
 def _entries(passwd: str) -> Iterator[_Entry]:
     for line in passwd.splitlines():
         fields = line.split(":")
-        if len(fields) > 3 and fields[0] and _is_number(fields[2]) and _is_number(fields[3]):
+        if len(fields) > 3 and fields[0] and is_number(fields[2]) and is_number(fields[3]):
             home = fields[5] if len(fields) > 5 else ""
             yield _Entry(fields[0], int(fields[2]), int(fields[3]), home or HOME)
 
@@ -100,9 +100,9 @@ def _entries(passwd: str) -> Iterator[_Entry]:
 def _memberships(group: str) -> Iterator[tuple[int, frozenset[str]]]:
     for line in group.splitlines():
         fields = line.split(":")
-        if len(fields) > 3 and _is_number(fields[2]):
+        if len(fields) > 3 and is_number(fields[2]):
             yield int(fields[2]), frozenset(fields[3].split(",")) - {""}
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None and int(text) <= LARGEST_ID

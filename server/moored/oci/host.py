@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from moored.errors import Violation
-from moored.oci import cgroups
+from moored.oci import cgroups, resources
+from moored.oci.capacity import Capacity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,7 @@ class Host:
     """Whether a limit of memory can be one of swap too."""
     swaps: bool
     """Whether there is any swap."""
+    capacity: Capacity = field(default_factory=Capacity)
 
     @classmethod
     def look(cls) -> Host:
@@ -84,6 +86,7 @@ class Host:
             lowers_oom_score=_lowers_oom_score(),
             limits_swap=_limits_swap(mounted),
             swaps=_swaps(),
+            capacity=Capacity.look(mounted),
         )
 
     def verify(self, spec: Spec) -> list[Violation]:
@@ -91,7 +94,8 @@ class Host:
         return [
             *self._cgroup_problems(),
             *self._namespace_problems(spec),
-            *self._memory_problems(spec),
+            *resources.violations(spec.resources, self),
+            *self._process_problems(spec),
         ]
 
     def _cgroup_problems(self) -> Iterator[Violation]:
@@ -107,14 +111,18 @@ class Host:
                 field = "network" if kind == "network" else "host.namespaces"
                 yield Violation(field, f"needs {kind} namespaces, which this kernel does not have")
 
-    def _memory_problems(self, spec: Spec) -> Iterator[Violation]:
-        field = "resources.memory_limit"
-        if not spec.resources.memory_limit:
-            return
-        if "memory" not in self.controllers:
-            yield Violation(field, "needs the memory controller, which this host does not have")
-        elif self.swaps and not self.limits_swap:
-            yield Violation(field, "includes swap, which this host has and cannot limit")
+    def _process_problems(self, spec: Spec) -> Iterator[Violation]:
+        most = self.capacity.most_open_files
+        for number, rlimit in enumerate(spec.rlimits):
+            if rlimit.name == "nofile" and most and not 0 <= rlimit.hard <= most:
+                yield Violation(f"rlimits[{number}].hard", f"is beyond this host's {most}")
+        if spec.oom_score_adjust is not None and not self.lowers_oom_score:
+            why = "needs CAP_SYS_RESOURCE, which moored does not have"
+            yield Violation("oom_score_adjust", why)
+
+    def warnings(self, spec: Spec) -> list[str]:
+        """Return what of ``spec`` is left out on this host, in sentences."""
+        return resources.warnings(spec.resources, self)
 
 
 def mode_of(mounted: tuple[cgroups.Hierarchy, ...]) -> CgroupMode:

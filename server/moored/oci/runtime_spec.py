@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from moored import errors
 from moored.model.sharing import HOST, shares
-from moored.oci import capabilities, defaults, seccomp, sharing
+from moored.oci import capabilities, defaults, process, resources, seccomp, sharing
 from moored.oci.host import NAMESPACES, PRIVATE_NETWORK_SYSCTLS, CgroupMode, Host
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from moored.model.spec import Image, Spec
     from moored.model.users import Identity
     from moored.oci.defaults import Json
+    from moored.oci.devices import Node
 
 VERSION: Final = "1.0.2"
 ROOT: Final = "rootfs"
@@ -49,6 +50,8 @@ class SpecRequest:
     """Whose host name it has, where that is another container's."""
     shared_memory: str = ""
     """A directory of the host's to be /dev/shm. Empty: a new one."""
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    """The host's devices that the spec names."""
 
 
 def build(request: SpecRequest) -> bytes:
@@ -123,32 +126,20 @@ def _process(request: SpecRequest) -> Json:
             f"neither the spec nor image {image.name!r} names a command"
         )
     name = _hostname(request)
-    process: Json = {
+    shown: Json = {
         "terminal": False,
-        "user": _user(request),
+        "user": process.user(request.who, user_of(spec, image), spec.umask),
         "args": args,
-        "env": _with_home(environment(spec, image, name), request.who),
+        "env": process.with_home(environment(spec, image, name), request.who),
         "cwd": posixpath.join("/", spec.working_dir or image.working_dir),
         "capabilities": capabilities.of_process(request.who.uid if request.who else 0),
         "noNewPrivileges": False,
     }
-    if request.host.lowers_oom_score:
-        # Else it inherits the shim's, which the kernel spares: containerd protects itself.
-        process["oomScoreAdj"] = 0
-    return process
-
-
-def _user(request: SpecRequest) -> Json:
-    who = request.who
-    if who is None:
-        return {"username": user_of(request.spec, request.image)}
-    return {"uid": who.uid, "gid": who.gid, "additionalGids": who.groups}
-
-
-def _with_home(env: list[str], who: Identity | None) -> list[str]:
-    if who is None or any(entry.startswith("HOME=") for entry in env):
-        return env
-    return [*env, f"HOME={who.home}"]
+    if spec.rlimits:
+        shown["rlimits"] = process.rlimits(spec.rlimits)
+    if (score := process.oom_score(spec, request.host)) is not None:
+        shown["oomScoreAdj"] = score
+    return shown
 
 
 def _linux(request: SpecRequest) -> Json:
@@ -168,13 +159,12 @@ def _linux(request: SpecRequest) -> Json:
 
 
 def _resources(request: SpecRequest) -> Json:
-    resources: Json = {"devices": defaults.DEVICES}
-    if limit := request.spec.resources.memory_limit:
-        resources["memory"] = {"limit": limit}
-        if request.host.limits_swap:
-            # Of both together, in either version of cgroups.
-            resources["memory"]["swap"] = limit
-    return resources
+    def number_of(path: str) -> tuple[int, int]:
+        node = request.nodes[path]
+        return node.major, node.minor
+
+    limits = resources.translate(request.spec.resources, request.host, number_of)
+    return {"devices": defaults.DEVICES, **limits}
 
 
 def _namespaces(request: SpecRequest) -> list[Json]:

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 
     from moored.containerd.values import Mount, Runtime
     from moored.model.identity import ContainerId
+    from moored.model.spec import Spec
     from moored.model.state import Snapshot
     from moored.model.users import Identity
+    from moored.oci.devices import Node
     from moored.oci.host import Host
     from moored.registry import Claim
     from moored.saga import Clock, Saga
@@ -111,6 +113,8 @@ class BringUp:
     process_ticks: Callable[[int], int]
     """When a process began, in clock ticks since the boot: with its pid, its identity."""
     host: Callable[[], Host]
+    nodes: Callable[[Spec], Mapping[str, Node]]
+    """The host's devices that a spec names."""
     clock: Clock
     task_limit: float
     """Seconds that creating or starting a task may take: less than its step may."""
@@ -252,6 +256,7 @@ class BringUp:
                     namespaces=prepared.joined.paths,
                     uts_owner=prepared.joined.uts_owner,
                     shared_memory=prepared.furnished.shared_memory,
+                    nodes=self.nodes(snapshot.spec),
                 )
             )
         except (ValueError, OSError) as error:

@@ -50,20 +50,25 @@ def look(snapshot: Snapshot, mounts: Sequence[Mount]) -> Identity:
 def planned(spec: Spec, image: Image) -> Identity | None:
     """Return who the process is as far as numbers say it; None if a name has to be looked up."""
     user = runtime_spec.user_of(spec, image)
-    if users.is_numeric(user):
-        return users.resolve(user, (), "", "")
+    if users.is_numeric(user) and all(map(users.is_number, spec.supplementary_groups)):
+        return users.resolve(user, spec.supplementary_groups, "", "")
     return None
 
 
 def _who(spec: Spec, image: Image, seen: Rootfs) -> Identity:
     user = runtime_spec.user_of(spec, image)
+    passwd, group = _text(seen, "/etc/passwd"), _text(seen, "/etc/group")
+    field, whose = "spec.user", ""
+    if image.user and not spec.user:
+        whose = f" (unset means the image's {image.user!r})"
     try:
-        return users.resolve(user, (), _text(seen, "/etc/passwd"), _text(seen, "/etc/group"))
+        users.resolve(user, (), passwd, group)
+        field, whose = "spec.supplementary_groups", ""
+        return users.resolve(user, spec.supplementary_groups, passwd, group)
     except users.Unknown as unknown:
-        whose = "" if spec.user else f" (unset means the image's {user!r})"
+        why = f"{unknown}{whose}"
         raise errors.InvalidField(
-            f"cannot run as user {user!r}: {unknown}{whose}",
-            Violation("spec.user", f"{unknown}{whose}"),
+            f"cannot run as user {user!r}: {why}", Violation(field, why)
         ) from unknown
 
 
