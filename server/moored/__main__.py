@@ -27,6 +27,7 @@ MISUSED = 2
 @click.option("--containerd", help="auto, embedded, or the socket of a running one.")
 @click.option("--runtime", help="The runtime of specs that name none (runc).")
 @click.option("--instance", help="Scopes all that this moored owns on the host (moorage).")
+@click.option("--metrics-listen", help="HOST:PORT that Prometheus reads; none by default.")
 @click.option("--log-level", help="trace, debug, info, warning or error.")
 @click.option("--log-format", help="text or json.")
 @click.version_option(__version__, prog_name="moored")

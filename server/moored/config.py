@@ -65,6 +65,13 @@ def _listen(address: str) -> str:
     return address
 
 
+def _endpoint(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if address and not (host and port.isdecimal() and 0 < int(port) <= 65535):
+        raise ValueError(f"{address!r} must be HOST:PORT, such as 127.0.0.1:9464")
+    return address
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -174,6 +181,8 @@ class Settings(BaseModel):
     largest_import: Bytes = 10 * 2**30
     largest_message: Bytes = 4 * 2**20
     event_retention: Annotated[int, Field(ge=1)] = 10_000
+    metrics_listen: Annotated[str, AfterValidator(_endpoint)] = ""
+    """HOST:PORT that Prometheus reads. Empty: no endpoint."""
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = "text"
     log_level: Annotated[
         Literal["trace", "debug", "info", "warning", "error"], BeforeValidator(_lower)

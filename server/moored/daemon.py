@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -28,11 +29,12 @@ from moored.house.site import Site
 from moored.keepers.pulse import Pulse
 from moored.model.policy import Policy
 from moored.oci import cgroups
-from moored.telemetry import logging, tracing
+from moored.telemetry import logging, metrics, process, tracing
+from moored.telemetry.measures import Measures
 from moored.verbs.admission import Runtimes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from opentelemetry.trace import Tracer
 
@@ -52,17 +54,35 @@ async def serve(settings: Settings) -> None:
     lock.take()
     try:
         premises.free_sockets(settings.listen)
-        spans = tracing.configure(__version__, settings.instance)
-        try:
-            async with AsyncExitStack() as stack:
-                await _serve(settings, policy, spans.tracer, stack)
-        finally:
-            await asyncio.to_thread(spans.shutdown)
+        async with _observed(settings) as observers, AsyncExitStack() as stack:
+            await _serve(settings, policy, observers, stack)
     finally:
         lock.release()
 
 
-async def _serve(settings: Settings, policy: Policy, tracer: Tracer, stack: AsyncExitStack) -> None:
+@dataclass(frozen=True)
+class Observers:
+    tracer: Tracer
+    measures: Measures
+
+
+@asynccontextmanager
+async def _observed(settings: Settings) -> AsyncIterator[Observers]:
+    """Trace and measure, and export the last of it once all else has ended."""
+    spans = tracing.configure(__version__, settings.instance)
+    try:
+        numbers = metrics.configure(__version__, settings.instance, settings.metrics_listen)
+        try:
+            yield Observers(spans.tracer, Measures(numbers.meter))
+        finally:
+            await asyncio.to_thread(numbers.shutdown)
+    finally:
+        await asyncio.to_thread(spans.shutdown)
+
+
+async def _serve(
+    settings: Settings, policy: Policy, observers: Observers, stack: AsyncExitStack
+) -> None:
     located = await locate(settings.containerd, root=settings.root, state=settings.state)
     known = {name: Runtime(name=name, binary=binary) for name, binary in settings.runtimes.items()}
     instance = premises.InstanceLock(settings.instance, located.address)
@@ -75,7 +95,8 @@ async def _serve(settings: Settings, policy: Policy, tracer: Tracer, stack: Asyn
         address=located.address,
         places=located.places,
         runtimes=Runtimes(known, settings.runtime, faults),
-        tracer=tracer,
+        tracer=observers.tracer,
+        measures=observers.measures,
         clock=SystemClock(),
         policy=policy,
     )
@@ -83,6 +104,13 @@ async def _serve(settings: Settings, policy: Policy, tracer: Tracer, stack: Asyn
     if left := await house.adapters.images.sweep():
         logger.info("removed what {} interrupted imports had left", left)
     pulse = Pulse(ask=partial(server_version, house.adapters.connection, within=_PULSE_LIMIT))
+    observers.measures.watch(
+        "moored.containerd.reachable",
+        "1",
+        "Whether containerd answers: 1 or 0",
+        lambda: {"": int(pulse.reachable)},
+    )
+    process.watch(observers.measures)
     server = Server.build(site, house, located=located, runtimes=found, pulse=pulse)
     await _run(settings, house, server, pulse)
 
@@ -149,6 +177,7 @@ def _keep(house: House, pulse: Pulse, stopping: asyncio.Event) -> list[asyncio.T
         asyncio.create_task(keepers.sweep.run(), name="sweep"),
         asyncio.create_task(keepers.hints.run(), name="hints"),
         asyncio.create_task(keepers.restarts.run(), name="restarts"),
+        asyncio.create_task(keepers.census.run(), name="census"),
         asyncio.create_task(pulse.run(), name="pulse"),
     ]
     for task in tasks:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span, Tracer
 
+    from moored.telemetry.measures import Measures
+
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
@@ -80,6 +82,7 @@ class Saga:
         clock: Clock,
         release: Callable[[Resource], Awaitable[object]],
         limits: Limits,
+        measures: Measures,
     ) -> None:
         self.verb: Final = verb
         self.leftovers: list[Leftover] = []
@@ -89,6 +92,7 @@ class Saga:
         self._clock = clock
         self._release = release
         self._limits = limits
+        self._measures = measures
         self._began_at = clock.now()
         self._began = clock.seconds()
         self._steps: list[Step] = []
@@ -257,6 +261,7 @@ class Saga:
             offset = timedelta(seconds=began - self._began)
             took = timedelta(seconds=self._clock.seconds() - began)
             self._steps.append(Step(name, offset, took, outcome, why))
+            self._measures.step(f"{self.verb}.{name}", outcome, took.total_seconds())
 
 
 async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -29,6 +29,7 @@ from moored.house.site import Site
 from moored.model.spec import Spec
 from moored.model.state import Frozen
 from moored.verbs.admission import Runtimes
+from tests.fakes.measures import UNMEASURED
 from tests.unit import tars
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ async def opened(home: Path, fake: FakeContainerd, **settings: Any) -> AsyncIter
         places=replace(places, state=fake.state),
         runtimes=Runtimes({"runc": Runtime("runc", "runc")}, "runc", {}),
         tracer=provider.get_tracer("test"),
+        measures=UNMEASURED,
         clock=SystemClock(),
         kernel=fake.kernel,
     )

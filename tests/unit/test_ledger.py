@@ -24,6 +24,7 @@ from moored.model.requests import Known, Request, Settled
 from moored.model.resources import Hold, Kind, Leftover, Resource
 from moored.model.spec import Spec
 from moored.model.timeline import Step, StepOutcome, Timeline
+from tests.fakes.measures import UNMEASURED
 from tests.unit.samples import AT, happening, snapshot
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ def rich(state: states.State) -> Snapshot:
 
 @asynccontextmanager
 async def opened(path: Path, *, boot: str = "b1", keep: int = 1000) -> AsyncIterator[Ledger]:
-    ledger = await Ledger.open(path / "ledger.db", boot_id=boot, keep_events=keep)
+    ledger = await Ledger.open(
+        path / "ledger.db", measures=UNMEASURED, boot_id=boot, keep_events=keep
+    )
     try:
         yield ledger
     finally:
@@ -181,7 +184,7 @@ async def test_old_events_are_let_go(tmp_path: Path) -> None:
 async def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"not a database" * 1000)
     with pytest.raises(errors.SetupRefused, match="cannot read the ledger"):
-        await Ledger.open(tmp_path / "ledger.db", boot_id="b1")
+        await Ledger.open(tmp_path / "ledger.db", measures=UNMEASURED, boot_id="b1")
     assert (tmp_path / "ledger.db").read_bytes().startswith(b"not a database")
 
 
@@ -191,7 +194,7 @@ async def test_a_ledger_of_a_newer_moored_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "ledger.db") as database:
         database.execute("PRAGMA user_version = 99")
     with pytest.raises(errors.SetupRefused, match="newer"):
-        await Ledger.open(tmp_path / "ledger.db", boot_id="b1")
+        await Ledger.open(tmp_path / "ledger.db", measures=UNMEASURED, boot_id="b1")
 
 
 async def test_a_ledger_of_the_first_version_is_brought_to_this_one(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from moored.model import tidings
 from moored.model.events import RestartScheduled, StartFailure, StartUndone, StopRequested
 from moored.model.exits import Exit, Origin
 from moored.model.intent import Action, Intent
+from tests.fakes.measures import UNMEASURED
 from tests.unit.samples import AT, happening, snapshot
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def tiding(event: Event, revision: int) -> Tiding:
 
 
 async def opened(path: Path, *, keep: int = 1000) -> Ledger:
-    return await Ledger.open(path / "ledger.db", boot_id="b", keep_events=keep)
+    return await Ledger.open(path / "ledger.db", measures=UNMEASURED, boot_id="b", keep_events=keep)
 
 
 async def write(ledger: Ledger, *happenings: Happening) -> None:

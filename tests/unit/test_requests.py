@@ -19,6 +19,7 @@ from moored.model.requests import KEPT, Begun, Known, Request, Settled
 from moored.owner import Owner
 from moored.registry import Registry
 from moored.requests import AnsweredBefore, Requests
+from tests.fakes.measures import UNMEASURED
 from tests.unit.samples import AT, snapshot
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    ledger = await Ledger.open(tmp_path / "ledger.db", boot_id="b")
+    ledger = await Ledger.open(tmp_path / "ledger.db", measures=UNMEASURED, boot_id="b")
     built = Desk(ledger)
     yield built
     await built.owner.drain(5)
@@ -228,7 +229,7 @@ async def test_an_answer_that_cannot_be_kept_is_given(tmp_path: Path) -> None:
             assert isinstance(change, Settle | Forget)
             raise errors.LedgerFailed("cannot write the ledger: full")
 
-    ledger = await Full.open(tmp_path / "ledger.db", boot_id="b")
+    ledger = await Full.open(tmp_path / "ledger.db", measures=UNMEASURED, boot_id="b")
     verb = Verb()
     requests = Desk(ledger).requests
     assert await requests.once(ONE, verb) == b"done 1"

@@ -14,6 +14,7 @@ from moored import errors
 from moored.model.resources import Kind, Resource
 from moored.model.timeline import Stage, StepOutcome
 from moored.saga import Limits, Saga
+from tests.fakes.measures import UNMEASURED
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 LAYER = Resource(Kind.LAYER, "layer", 1)
@@ -54,6 +55,7 @@ class World:
             clock=FixedClock(),
             release=self._release,
             limits=Limits(**limits),
+            measures=UNMEASURED,
         )
 
     async def acquire(self, resource: Resource) -> None:

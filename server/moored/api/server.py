@@ -87,7 +87,7 @@ class Server:
         )
         servicers = {"ContainerService": _containers(house, info), "ImageService": images}
         draining = Draining()
-        desk = Desk(site.tracer, draining, house.requests)
+        desk = Desk(site.tracer, draining, house.requests, site.measures)
         server = grpc.aio.server(
             options=(
                 ("grpc.so_reuseport", 0),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
     from moored.requests import Requests
+    from moored.telemetry.measures import Measures
 
 _SERVER_FAULTS: Final = frozenset(
     {
@@ -71,6 +72,7 @@ class Desk:
     tracer: Tracer
     draining: Draining
     requests: Requests
+    measures: Measures
 
     def handlers(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
         """Return handlers that answer each method of ``service`` by the servicer's of its name."""
@@ -181,6 +183,8 @@ class _Answering:
         self._context = context
         self.container = ""
         """The reference in the request, for the log."""
+        self.reason = ""
+        """Why it was refused, as its caller is told."""
         self._began = perf_counter()
 
     async def __aenter__(self) -> Self:
@@ -223,6 +227,7 @@ class _Answering:
         if reason == phrasebook.BUG:
             logger.opt(exception=error).error("a defect in {}", self._call.method)
         self._span.set_attribute("error.type", reason)
+        self.reason = reason
         if isinstance(error, errors.MooredError):
             self.container = error.facts.get("container", self.container)
         self._end(code, str(error))
@@ -235,11 +240,13 @@ class _Answering:
         cancelled = code is grpc.StatusCode.CANCELLED
         if code in _SERVER_FAULTS or cancelled:
             self._span.set_status(Status(StatusCode.ERROR, why or name))
+        took, call = perf_counter() - self._began, self._call
+        call.desk.measures.call(call.service, call.method, code.name, self.reason, took)
         level = "DEBUG" if self._call.method in _QUIET and not why else "INFO"
         logger.bind(
             method=self._call.method,
             container=self.container,
             code=code.name,
-            seconds=round(perf_counter() - self._began, 6),
+            seconds=round(took, 6),
             trace_id=format_trace_id(self._span.get_span_context().trace_id),
         ).log(level, "{} {}{}", self._call.method, code.name, f": {why}" if why else "")

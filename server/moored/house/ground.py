@@ -48,6 +48,7 @@ class Ground:
             settings.root / "ledger.db",
             boot_id=processes.boot_id(),
             keep_events=settings.event_retention,
+            measures=site.measures,
         )
         stack.push_async_callback(ledger.close)
         known, revision = await ledger.load()
@@ -70,7 +71,9 @@ class Ground:
             adapters=adapters,
             hub=hub,
             owner=owner,
-            releaser=Releaser(adapters.holders, clock=site.clock, limit=limits.undo),
+            releaser=Releaser(
+                adapters.holders, clock=site.clock, limit=limits.undo, measures=site.measures
+            ),
             limits=limits,
             timers=Timers(clock=site.clock),
             memory=Memory(

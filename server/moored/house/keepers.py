@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from moored.house.ground import Ground, process_ticks
 from moored.keepers.aliveness import Aliveness
+from moored.keepers.census import Census
 from moored.keepers.exits import Exits
 from moored.keepers.hints import Hints
 from moored.keepers.interference import Strangers
@@ -29,6 +30,7 @@ class Keepers:
     sweep: Sweep
     hints: Hints
     restarts: Restarts
+    census: Census
 
     @classmethod
     def build(cls, ground: Ground, exits: Exits, verbs: Verbs) -> Keepers:
@@ -45,6 +47,9 @@ class Keepers:
                 clock=ground.site.clock,
             ),
             hints=_hints(ground),
+            census=Census(
+                directory=ground.registry, feed=ground.feed, measures=ground.site.measures
+            ),
         )
 
 

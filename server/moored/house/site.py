@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from moored.model.policy import Allowance
     from moored.saga import Clock
     from moored.storage.mounting import Kernel
+    from moored.telemetry.measures import Measures
     from moored.verbs.admission import Runtimes
 
 
@@ -29,6 +30,7 @@ class Site:
     places: Places
     runtimes: Runtimes
     tracer: Tracer
+    measures: Measures
     clock: Clock
     kernel: Kernel = field(default_factory=HostKernel)
     policy: Policy = field(default_factory=Policy)

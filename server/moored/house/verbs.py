@@ -86,20 +86,32 @@ def _admission(ground: Ground) -> Admission:
 
 
 def _starter(ground: Ground, creator: Creator, exits: Exits) -> Starter:
-    settings = ground.site.settings
-    width = settings.concurrent_starts or 2 * (os.cpu_count() or 1)
     return Starter(
         registry=ground.registry,
         creator=creator,
         bring_up=_bring_up(ground, exits),
         releaser=ground.releaser,
-        gate=Gate(width, patience=settings.start_queue_timeout),
+        gate=_gate(ground),
         owner=ground.owner,
         tracer=ground.site.tracer,
+        measures=ground.site.measures,
         clock=ground.site.clock,
         limits=ground.limits,
         failures=Failures(releaser=ground.releaser, clock=ground.site.clock, timers=ground.timers),
     )
+
+
+def _gate(ground: Ground) -> Gate:
+    settings = ground.site.settings
+    width = settings.concurrent_starts or 2 * (os.cpu_count() or 1)
+    gate = Gate(width, patience=settings.start_queue_timeout)
+    ground.site.measures.watch(
+        "moored.start.queue",
+        "{start}",
+        "Starts that wait for their turn",
+        lambda: {"": gate.waiting},
+    )
+    return gate
 
 
 def _bring_up(ground: Ground, exits: Exits) -> BringUp:

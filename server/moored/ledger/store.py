@@ -11,6 +11,7 @@ import asyncio
 import sqlite3
 from queue import SimpleQueue
 from threading import Thread
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from moored import errors
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from moored.ledger.tidings import Past
     from moored.model.requests import Known
     from moored.model.state import Snapshot
+    from moored.telemetry.measures import Measures
 
 _MOST_IN_ONE_COMMIT: Final = 128
 _TRIM_EVERY: Final = 256
@@ -36,13 +38,20 @@ class Ledger:
     """Open it with ``Ledger.open``; ``commit`` may be called from one event loop only."""
 
     def __init__(
-        self, database: sqlite3.Connection, path: Path, *, keep_events: int, rebooted: bool
+        self,
+        database: sqlite3.Connection,
+        path: Path,
+        *,
+        keep_events: int,
+        rebooted: bool,
+        measures: Measures,
     ) -> None:
         self.rebooted: Final = rebooted
         """Whether the host was booted since this ledger was last open."""
         self._database = database
         self._path = path
         self._keep_events = keep_events
+        self._measures = measures
         self._trimmed_at = 0
         self._queue: SimpleQueue[tuple[Change, asyncio.Future[None]] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -50,12 +59,14 @@ class Ledger:
         self._writer.start()
 
     @classmethod
-    async def open(cls, path: Path, *, boot_id: str, keep_events: int = 10_000) -> Ledger:
+    async def open(
+        cls, path: Path, *, boot_id: str, measures: Measures, keep_events: int = 10_000
+    ) -> Ledger:
         try:
             database, rebooted = await asyncio.to_thread(_open, path, boot_id)
         except (sqlite3.Error, ValueError, OSError) as error:
             raise _refusal(path, error) from error
-        return cls(database, path, keep_events=keep_events, rebooted=rebooted)
+        return cls(database, path, keep_events=keep_events, rebooted=rebooted, measures=measures)
 
     async def load(self) -> tuple[list[Snapshot], int]:
         """Return every container, oldest first, and the highest revision ever given."""
@@ -103,6 +114,7 @@ class Ledger:
         if not work:
             return
         outcomes: list[Exception | None] = []
+        began, outcome = perf_counter(), "done"
         try:
             self._database.execute("BEGIN IMMEDIATE")
             outcomes = [self._one(change) for change, _ in work]
@@ -111,9 +123,10 @@ class Ledger:
         except Exception as error:  # noqa: BLE001  # a dead writer would hang every verb
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
-            outcomes = [error] * len(work)
-        for (_, done), outcome in zip(work, outcomes, strict=True):
-            self._loop.call_soon_threadsafe(_resolve, done, outcome)
+            outcomes, outcome = [error] * len(work), "failed"
+        self._measures.commit(len(work), outcome, perf_counter() - began)
+        for (_, done), failure in zip(work, outcomes, strict=True):
+            self._loop.call_soon_threadsafe(_resolve, done, failure)
 
     def _one(self, change: Change) -> Exception | None:
         """Write one change; when it fails, undo it alone and say why."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SHUTDOWN_LIMIT: Final = 5.0
 """Seconds that the last spans have, to get out at the end."""
-_SERVICE: Final = "moored"
+SERVICE: Final = "moored"
 _LARGEST_QUEUE: Final = 16384
 """Spans: more than a burst of starts makes until the next export."""
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -59,7 +59,7 @@ def build(service_version: str, instance: str, environ: Mapping[str, str]) -> Tr
     """Make a tracer provider of its own; ``environ`` says whether and how it exports."""
     exports = wants_export(environ)
     provider = TracerProvider(
-        resource=_resource(service_version, instance),
+        resource=resource(service_version, instance),
         # What nobody exports need not be recorded; ids are given, and a caller's wish to
         # sample is passed on to containerd.
         sampler=None if exports else ParentBased(ALWAYS_OFF),
@@ -67,7 +67,7 @@ def build(service_version: str, instance: str, environ: Mapping[str, str]) -> Tr
     )
     if exports:
         _export(provider, environ)
-    return Tracing(provider, provider.get_tracer(_SERVICE, service_version), exports)
+    return Tracing(provider, provider.get_tracer(SERVICE, service_version), exports)
 
 
 def wants_export(environ: Mapping[str, str]) -> bool:
@@ -104,16 +104,16 @@ def _exporter() -> SpanExporter:
     return OTLPSpanExporter()
 
 
-def _resource(service_version: str, instance: str) -> Resource:
+def resource(service_version: str, instance: str) -> Resource:
     host = os.uname().nodename
     ours = Resource.create(
         {
-            "service.name": _SERVICE,
+            "service.name": SERVICE,
             "service.version": service_version,
             "service.instance.id": f"{host}/{instance}",
             "host.name": host,
             "process.pid": os.getpid(),
         }
     )
-    # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have the last word.
+    # OTELSERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have the last word.
     return ours.merge(OTELResourceDetector().detect())

@@ -21,6 +21,10 @@ class Gate:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._patience = patience
 
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     async def enter(self, hurry: asyncio.Event) -> None:
         """Wait for a turn, which ``leave`` gives back.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from moored.containerd.values import ProcessExit
     from moored.saga import Clock
+    from moored.telemetry.measures import Measures
 
 
 class Outcome(StrEnum):
@@ -66,10 +67,11 @@ class Holders(Protocol):
 
 
 class Releaser:
-    def __init__(self, holders: Holders, *, clock: Clock, limit: float) -> None:
+    def __init__(self, holders: Holders, *, clock: Clock, limit: float, measures: Measures) -> None:
         self._holders = holders
         self._clock = clock
         self._limit = limit
+        self._measures = measures
         self._deleted: set[str] = set()
         """Runs whose task was deleted in good order, until their bundle is looked for."""
         self._ways: Mapping[Kind, Callable[[str], Awaitable[bool]]] = {
@@ -111,6 +113,7 @@ class Releaser:
             except Exception as error:  # noqa: BLE001  # each gets its turn, and its row
                 why_not = str(error) or type(error).__name__
         took = timedelta(seconds=self._clock.seconds() - began)
+        self._measures.release(resource.kind, outcome, took.total_seconds())
         return Released(resource, outcome, took, why_not)
 
     def event(self, rows: Sequence[Released]) -> ResourcesReleased:

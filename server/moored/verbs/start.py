@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from moored.owner import Owner
     from moored.registry import Claim, Registry
     from moored.saga import Clock
+    from moored.telemetry.measures import Measures
     from moored.verbs.bring_up import BringUp
     from moored.verbs.create import Creator
     from moored.verbs.failures import Failures
@@ -48,6 +49,7 @@ class Starter:
     gate: Gate
     owner: Owner
     tracer: Tracer
+    measures: Measures
     clock: Clock
     limits: Limits
     failures: Failures
@@ -88,6 +90,7 @@ class Starter:
             clock=self.clock,
             release=self.releaser.release,
             limits=self.limits,
+            measures=self.measures,
         )
         attempt = Attempt(saga, request)
         return await self.owner.join(
