@@ -109,6 +109,12 @@ class HostNetworkNotAllowed(Refused): ...
 class NotAllowedByPolicy(Refused): ...
 
 
+class AddressInUse(Refused): ...
+
+
+class AddressesExhausted(Refused): ...
+
+
 class CheckpointDirectoryForbidden(Refused): ...
 
 
@@ -193,6 +199,10 @@ class NamespaceOwnerNotRunning(Refused):
 
 
 class SpecFailed(Refused): ...
+
+
+class NetworkFailed(Refused):
+    """The network could not be set up."""
 
 
 class RuntimeUnreachable(Refused):

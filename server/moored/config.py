@@ -36,6 +36,7 @@ _PREFIX: Final = "MOORED_"
 _LONGEST_SOCKET: Final = 107
 """Bytes: what Linux takes as the path of a unix socket."""
 _INSTANCE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+_NETWORK: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 _TCP: Final = re.compile(r"tcp://(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:\[\]/]+)):(?P<port>[0-9]{1,5})")
 _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m|h)?")
 _DURATIONS: Final = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -101,6 +102,12 @@ def _file(path: str) -> str:
 def _instance(name: str) -> str:
     if not _INSTANCE.fullmatch(name):
         raise ValueError("must be at most 31 of a-z, 0-9 and '-', and not begin with '-'")
+    return name
+
+
+def _network(name: str) -> str:
+    if not _NETWORK.fullmatch(name) or name == "host":
+        raise ValueError("must be none, or the name of a network")
     return name
 
 
@@ -172,6 +179,8 @@ class Settings(BaseModel):
     """The policy's host_network, from before there was one."""
     policy: Annotated[str, AfterValidator(_file)] = ""
     """The policy's file. Empty: its defaults."""
+    network: Annotated[str, AfterValidator(_network)] = "none"
+    """What a spec that names none means."""
     concurrent_starts: Annotated[int, Field(ge=0)] = 0
     """0: twice the processors."""
     start_queue_timeout: Seconds = 30.0

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from moored import errors
+from moored.holdings import Holdings
 from moored.model.filters import EVERYTHING, Filter
 from moored.model.identity import ContainerId, is_id_prefix
 from moored.model.state import Removing, Snapshot
@@ -84,6 +85,7 @@ class Directory:
         self._ids: list[ContainerId] = []
         self._ages: list[Age] = []
         self._names: dict[str, ContainerId] = {}
+        self.holdings: Final = Holdings(known)
         for snapshot in known:
             self._list(Subject(snapshot))
             if snapshot.spec.name and not (

@@ -83,6 +83,12 @@ class HostNetworkNotAllowed(FieldsRefused): ...
 class NotAllowedByPolicy(FieldsRefused): ...
 
 
+class AddressInUse(MooredError): ...
+
+
+class AddressesExhausted(MooredError): ...
+
+
 class CheckpointDirectoryForbidden(MooredError): ...
 
 
@@ -171,6 +177,10 @@ class NamespaceOwnerNotRunning(MooredError):
 
 
 class SpecFailed(MooredError): ...
+
+
+class NetworkFailed(MooredError):
+    """The network could not be set up. Not retriable: a restart would only fail again."""
 
 
 class RuntimeUnreachable(MooredError):

@@ -213,6 +213,7 @@ class Registry(Directory):
             await self._journal.commit(put)
             await turn.come()
             claim.snapshot = after
+            self.holdings.note(after.id, before.resources, after.resources)
             if not known:
                 self._list(claim.subject)
             claim.subject.publish(after, claim.subject.view.stage)

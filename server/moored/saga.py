@@ -122,10 +122,12 @@ class Saga:
         acquires: Sequence[Resource] = (),
         undo: Callable[[], Awaitable[object]] | None = None,
         limit: float | None = USUAL_LIMIT,
+        late: type[errors.MooredError] = errors.StepTimedOut,
     ) -> AsyncIterator[Span]:
         """Run one step. What it ``acquires`` is released, last first, if the saga fails.
 
-        ``limit`` None is for what nobody may cut short because it ends by itself.
+        ``limit`` None is for what nobody may cut short because it ends by itself; ``late`` is what
+        a step fails with that did not end in time.
         """
         if self._claim is not None and self._claim.preempted:
             raise errors.PreemptedByCleanup(
@@ -144,7 +146,7 @@ class Saga:
                     async with asyncio.timeout(limit):
                         yield span
                 except TimeoutError as error:
-                    raise errors.StepTimedOut(
+                    raise late(
                         f"cannot {self.verb} container: step {name} did not end in {limit:g} s",
                         step=name,
                     ) from error

@@ -14,6 +14,7 @@ from moorage.v1 import container_pb2, container_service_pb2
 from moored import errors
 from moored.api import asked, pictures
 from moored.model.limits import BlkioThrottle, HugepageLimit, Resources, Rlimit
+from moored.model.network import Attachment, Dns
 from moored.model.spec import Spec
 
 
@@ -88,6 +89,22 @@ specs = st.builds(
     oom_score_adjust=st.none() | st.integers(-(2**31), 2**31 - 1),
     umask=st.none() | st.integers(0, 2**32 - 1),
     supplementary_groups=st.lists(st.text()).map(tuple),
+    networks=st.lists(
+        st.builds(
+            Attachment,
+            name=st.text(),
+            addresses=st.lists(st.text()).map(tuple),
+            mac_address=st.text(),
+        )
+    ).map(tuple),
+    dns=st.builds(
+        Dns,
+        servers=st.lists(st.text()).map(tuple),
+        searches=st.lists(st.text()).map(tuple),
+        options=st.lists(st.text()).map(tuple),
+    ),
+    extra_hosts=st.lists(st.text()).map(tuple),
+    domain_name=st.text(),
 )
 
 

@@ -14,47 +14,44 @@ from moored.storage.files import GeneratedFiles
 _RUN = run_id(ContainerId("ab" * 16), 3)
 
 
+_WEB = {"hosts": "127.0.0.1\tweb\n", "hostname": "web\n", "resolv.conf": ""}
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> GeneratedFiles:
-    etc = tmp_path / "etc"
-    etc.mkdir()
-    (etc / "hosts").write_text("10.0.0.1 gateway\n")
-    (etc / "resolv.conf").symlink_to("resolved")
-    (etc / "resolved").write_text("nameserver 10.0.0.2\n")
-    return GeneratedFiles(tmp_path / "state", etc=etc)
+    return GeneratedFiles(tmp_path / "state")
 
 
-def test_a_container_alone_knows_itself_and_the_loopback(files: GeneratedFiles) -> None:
-    written = files.write(_RUN, hostname="web", network="none")
-    hosts = Path(written["/etc/hosts"]).read_text()
-    assert "127.0.0.1\tlocalhost\n" in hosts
-    assert hosts.endswith("127.0.0.1\tweb\n")
+def test_what_was_written_is_read_again(files: GeneratedFiles) -> None:
+    written = files.write(_RUN, _WEB)
+    assert Path(written["/etc/hosts"]).read_text() == "127.0.0.1\tweb\n"
     assert Path(written["/etc/hostname"]).read_text() == "web\n"
-    assert Path(written["/etc/resolv.conf"]).read_text() == ""
+    assert files.read(_RUN) == _WEB
 
 
-def test_a_long_name_is_known_by_its_first_part_too(files: GeneratedFiles) -> None:
-    written = files.write(_RUN, hostname="web.example", network="none")
-    assert Path(written["/etc/hosts"]).read_text().endswith("127.0.0.1\tweb.example web\n")
+def test_a_text_that_is_rewritten_is_seen_where_the_file_is_shown(files: GeneratedFiles) -> None:
+    written = files.write(_RUN, _WEB)
+    with Path(written["/etc/hosts"]).open() as shown:
+        files.rewrite(_RUN, "hosts", "10.0.0.2\tweb\n")
+        assert shown.read() == "10.0.0.2\tweb\n"
 
 
-def test_on_the_hosts_network_the_hosts_files_are_copied(files: GeneratedFiles) -> None:
-    written = files.write(_RUN, hostname="the-host", network="host")
-    assert Path(written["/etc/hosts"]).read_text() == "10.0.0.1 gateway\n"
-    assert Path(written["/etc/hostname"]).read_text() == "the-host\n"
-    assert Path(written["/etc/resolv.conf"]).read_text() == "nameserver 10.0.0.2\n"
-
-
-def test_a_host_without_such_a_file_gives_an_empty_one(tmp_path: Path) -> None:
-    files = GeneratedFiles(tmp_path, etc=tmp_path / "nowhere")
-    written = files.write(_RUN, hostname="the-host", network="host")
-    assert Path(written["/etc/hosts"]).read_text() == ""
+def test_a_link_in_the_place_of_a_file_is_not_rewritten(
+    files: GeneratedFiles, tmp_path: Path
+) -> None:
+    written = files.write(_RUN, _WEB)
+    Path(written["/etc/hosts"]).unlink()
+    (tmp_path / "precious").write_text("precious")
+    Path(written["/etc/hosts"]).symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="Too many levels"):
+        files.rewrite(_RUN, "hosts", "x")
+    assert (tmp_path / "precious").read_text() == "precious"
 
 
 def test_everybody_in_the_container_may_read_them(files: GeneratedFiles) -> None:
     before = os.umask(0o077)
     try:
-        written = files.write(_RUN, hostname="web", network="none")
+        written = files.write(_RUN, _WEB)
     finally:
         os.umask(before)
     places = [Path(place) for place in written.values()]
@@ -63,9 +60,9 @@ def test_everybody_in_the_container_may_read_them(files: GeneratedFiles) -> None
 
 
 def test_writing_again_replaces_and_does_not_rewrite(files: GeneratedFiles) -> None:
-    written = files.write(_RUN, hostname="old", network="none")
+    written = files.write(_RUN, {"hostname": "old\n"})
     with Path(written["/etc/hostname"]).open() as shown:
-        files.write(_RUN, hostname="new", network="none")
+        files.write(_RUN, {"hostname": "new\n"})
         assert shown.read() == "old\n"
     assert Path(written["/etc/hostname"]).read_text() == "new\n"
 
@@ -75,10 +72,10 @@ def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(
 ) -> None:
     precious = tmp_path / "precious"
     precious.write_text("precious")
-    written = files.write(_RUN, hostname="web", network="none")
+    written = files.write(_RUN, _WEB)
     Path(written["/etc/hosts"]).unlink()
     Path(written["/etc/hosts"]).symlink_to(precious)
-    files.write(_RUN, hostname="web", network="none")
+    files.write(_RUN, _WEB)
     assert precious.read_text() == "precious"
     assert not Path(written["/etc/hosts"]).is_symlink()
 
@@ -90,7 +87,7 @@ def test_a_link_in_the_place_of_the_directory_is_replaced_not_followed(
     elsewhere.mkdir()
     (tmp_path / "state" / "runs").mkdir(parents=True)
     (tmp_path / "state" / "runs" / _RUN).symlink_to(elsewhere)
-    files.write(_RUN, hostname="web", network="none")
+    files.write(_RUN, _WEB)
     assert list(elsewhere.iterdir()) == []
 
 
@@ -106,7 +103,7 @@ def test_removing_a_link_leaves_what_it_leads_to(files: GeneratedFiles, tmp_path
 
 
 def test_what_was_written_is_removed_whole_and_once(files: GeneratedFiles, tmp_path: Path) -> None:
-    files.write(_RUN, hostname="web", network="none")
+    files.write(_RUN, _WEB)
     assert files.remove(_RUN)
     assert not files.remove(_RUN)
     assert list((tmp_path / "state" / "runs").iterdir()) == []
@@ -114,7 +111,7 @@ def test_what_was_written_is_removed_whole_and_once(files: GeneratedFiles, tmp_p
 
 def test_only_runs_are_listed(files: GeneratedFiles, tmp_path: Path) -> None:
     assert files.list() == []
-    files.write(_RUN, hostname="web", network="none")
+    files.write(_RUN, _WEB)
     (tmp_path / "state" / "runs" / "not-ours").mkdir()
     assert files.list() == [_RUN]
 

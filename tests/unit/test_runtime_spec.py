@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,9 @@ from moored.oci.host import CgroupMode, Host
 from moored.oci.runtime_spec import SpecRequest
 from tests.unit.hosts import V2
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _CONTAINER = ContainerId("0123456789abcdef" * 2)
 _HOST = replace(V2, thermal_throttles=("/sys/devices/system/cpu/cpu0/thermal_throttle",))
 _ROOT = Identity(0, 0, (0,), "/root")
@@ -30,6 +33,7 @@ def _built(
     image: Image = _IMAGE,
     host: Host = _HOST,
     who: Identity | None = _ROOT,
+    joined: Mapping[str, str] | None = None,
     **files: str,
 ) -> dict[str, Any]:
     request = SpecRequest(
@@ -41,6 +45,7 @@ def _built(
         files={f"/etc/{name}": path for name, path in files.items()},
         host=host,
         who=who,
+        namespaces=joined or {},
     )
     built: dict[str, Any] = json.loads(runtime_spec.build(request))
     return built
@@ -140,13 +145,25 @@ def test_with_the_hosts_network_its_name_is_kept_and_its_settings_are_not_touche
     assert "HOSTNAME=the-host" in built["process"]["env"]
 
 
+def test_in_anothers_network_its_settings_are_not_touched() -> None:
+    built = _built(Spec(image="busybox", network="container:web"), joined={"network": "/p"})
+    assert "sysctl" not in built["linux"]
+    (network,) = [n for n in built["linux"]["namespaces"] if n["type"] == "network"]
+    assert network == {"type": "network", "path": "/p"}
+
+
+def test_the_domain_is_the_kernels_to_tell() -> None:
+    built = _built(Spec(image="busybox", domain_name="example.org"))
+    assert built["linux"]["sysctl"]["kernel.domainname"] == "example.org"
+
+
 def test_the_host_name_is_what_was_asked_for_or_the_short_id() -> None:
     assert _built()["hostname"] == "0123456789ab"
     assert _built(Spec(image="busybox", hostname="web.example"))["hostname"] == "web.example"
 
 
 def test_only_sysctls_that_the_kernel_has_are_set() -> None:
-    assert _built(host=replace(_HOST, sysctls=frozenset()))["linux"]["sysctl"] == {}
+    assert "sysctl" not in _built(host=replace(_HOST, sysctls=frozenset()))["linux"]
 
 
 def test_files_of_the_host_are_bound_last() -> None:

@@ -18,10 +18,12 @@ from moored.model import users
 from moored.model.identity import ContainerId, run_id
 from moored.model.limits import Resources
 from moored.model.spec import Image, Spec
+from moored.network.naming import Naming
 from moored.oci import cgroups, runtime_spec
 from moored.oci.host import CgroupMode, Host
 from moored.oci.runtime_spec import SpecRequest
 from moored.storage.files import GeneratedFiles
+from tests.unit.samples import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,11 +68,9 @@ class Bundle:
     def request(self, spec: Spec) -> SpecRequest:
         container = ContainerId("c0ffee" + "0" * 26)
         run, host = run_id(container, 1), Host.look()
-        files = GeneratedFiles(self.directory / "state").write(
-            run,
-            hostname=runtime_spec.hostname(container, spec, host),
-            network="host" if spec.network == "host" else "none",
-        )
+        asked = replace(snapshot(), id=container, spec=spec, network=spec.network or "none")
+        texts = Naming().files(asked, runtime_spec.hostname(container, spec, host))
+        files = GeneratedFiles(self.directory / "state").write(run, texts)
         cgroup = f"/{self.instance}/{run}"
         who = users.resolve(spec.user or "0", (), "", "")
         return SpecRequest(container, run, spec, _IMAGE, cgroup, files, host, who)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from moorage.cli import limit_options
+from moorage.cli.network_options import NETWORK_OPTIONS, network_fields
 from moorage.cli.parameters import duration, image_argument
 from moorage.cli.sharing_options import SHARING_OPTIONS
 
@@ -62,7 +63,7 @@ _OPTIONS: Final = (
     click.option("--hostname", help="The host name inside."),
     click.option("--stop-signal", metavar="SIGNAL", help="What stop sends first."),
     click.option("--stop-timeout", type=duration, help="How long stop waits before it kills."),
-    click.option("--network", metavar="MODE", help="none or host."),
+    *NETWORK_OPTIONS,
     click.option("--runtime", metavar="NAME", help="One of those that info lists."),
     click.option(
         "--entrypoint",
@@ -118,6 +119,7 @@ def spec_of(
         oom_score_adjust=oom_score_adj,
         supplementary_groups=group_add,
         restart_policy=None if restart is None else restart_policy_of(restart),
+        **network_fields(rest),
         **rest,
     )
 

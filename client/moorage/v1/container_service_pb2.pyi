@@ -134,10 +134,12 @@ class PlannedStep(_message.Message):
     def __init__(self, name: _Optional[str] = ..., acquires: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class InspectRequest(_message.Message):
-    __slots__ = ("container",)
+    __slots__ = ("container", "network_statistics")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_STATISTICS_FIELD_NUMBER: _ClassVar[int]
     container: str
-    def __init__(self, container: _Optional[str] = ...) -> None: ...
+    network_statistics: bool
+    def __init__(self, container: _Optional[str] = ..., network_statistics: bool = ...) -> None: ...
 
 class InspectResponse(_message.Message):
     __slots__ = ("container",)

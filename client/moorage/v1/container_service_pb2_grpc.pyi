@@ -93,6 +93,12 @@ class ContainerServiceStub:
       FAILED_PRECONDITION  NAMESPACE_NOT_JOINABLE  The container to share with has none to share.
       FAILED_PRECONDITION  NAMESPACE_OWNER_NOT_RUNNING  The container to share with does not run;
                                                    metadata has it as owner. Start that first.
+      FAILED_PRECONDITION  ADDRESS_IN_USE          A fixed address is another container's; metadata
+                                                   has address and container. Nothing happened.
+      RESOURCE_EXHAUSTED   ADDRESSES_EXHAUSTED     The network has no free address. Nothing happened.
+      INTERNAL             NETWORK_FAILED          The network could not be set up: step and message
+                                                   say what. Undone. The restart policy does not try
+                                                   again, since it would fail again.
       INVALID_ARGUMENT     CHECKPOINT_NOT_ENABLED  Checkpoints are not served.
       PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
       ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.
@@ -309,6 +315,12 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
       FAILED_PRECONDITION  NAMESPACE_NOT_JOINABLE  The container to share with has none to share.
       FAILED_PRECONDITION  NAMESPACE_OWNER_NOT_RUNNING  The container to share with does not run;
                                                    metadata has it as owner. Start that first.
+      FAILED_PRECONDITION  ADDRESS_IN_USE          A fixed address is another container's; metadata
+                                                   has address and container. Nothing happened.
+      RESOURCE_EXHAUSTED   ADDRESSES_EXHAUSTED     The network has no free address. Nothing happened.
+      INTERNAL             NETWORK_FAILED          The network could not be set up: step and message
+                                                   say what. Undone. The restart policy does not try
+                                                   again, since it would fail again.
       INVALID_ARGUMENT     CHECKPOINT_NOT_ENABLED  Checkpoints are not served.
       PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
       ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.
@@ -534,6 +546,12 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
           FAILED_PRECONDITION  NAMESPACE_NOT_JOINABLE  The container to share with has none to share.
           FAILED_PRECONDITION  NAMESPACE_OWNER_NOT_RUNNING  The container to share with does not run;
                                                        metadata has it as owner. Start that first.
+          FAILED_PRECONDITION  ADDRESS_IN_USE          A fixed address is another container's; metadata
+                                                       has address and container. Nothing happened.
+          RESOURCE_EXHAUSTED   ADDRESSES_EXHAUSTED     The network has no free address. Nothing happened.
+          INTERNAL             NETWORK_FAILED          The network could not be set up: step and message
+                                                       say what. Undone. The restart policy does not try
+                                                       again, since it would fail again.
           INVALID_ARGUMENT     CHECKPOINT_NOT_ENABLED  Checkpoints are not served.
           PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
           ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.

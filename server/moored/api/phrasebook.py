@@ -40,6 +40,8 @@ OUTBOUND: Final[dict[type[errors.MooredError], StatusCode]] = {
     errors.HostNetworkNotAllowed: StatusCode.PERMISSION_DENIED,
     errors.NotAllowedByPolicy: StatusCode.PERMISSION_DENIED,
     errors.CheckpointDirectoryForbidden: StatusCode.PERMISSION_DENIED,
+    errors.AddressInUse: StatusCode.FAILED_PRECONDITION,
+    errors.AddressesExhausted: StatusCode.RESOURCE_EXHAUSTED,
     errors.ContainerPaused: StatusCode.FAILED_PRECONDITION,
     errors.ContainerRemoving: StatusCode.FAILED_PRECONDITION,
     errors.ContainerStopping: StatusCode.FAILED_PRECONDITION,
@@ -66,6 +68,7 @@ OUTBOUND: Final[dict[type[errors.MooredError], StatusCode]] = {
     errors.RuntimeUnreachable: StatusCode.UNAVAILABLE,
     errors.ShuttingDown: StatusCode.UNAVAILABLE,
     errors.SpecFailed: StatusCode.INTERNAL,
+    errors.NetworkFailed: StatusCode.INTERNAL,
     errors.RuntimeRefused: StatusCode.INTERNAL,
     errors.LedgerFailed: StatusCode.INTERNAL,
 }

@@ -13,10 +13,11 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from moorage.v1 import container_pb2 as wire
-from moored.api import limit_pictures
+from moored.api import limit_pictures, network_pictures
 from moored.model import state as states
 from moored.model.exits import Origin
 from moored.model.intent import Action, Asker
+from moored.model.network import Dns
 from moored.model.restart import RestartCondition, RestartPolicy
 from moored.model.timeline import StepOutcome
 
@@ -120,7 +121,7 @@ def _status(snapshot: Snapshot, stage: Stage | None) -> wire.ContainerStatus:
         finish_time=time(exit.at) if exit else None,
         stage=_stage(stage) if stage else None,
         health=wire.Health(state=wire.HEALTH_STATE_NOT_CONFIGURED),
-        networks=[wire.NetworkStatus(name=snapshot.spec.network or "none")] if pid else [],
+        networks=network_pictures.networks(snapshot) if pid else [],
         leftovers=[_leftover(leftover) for leftover in snapshot.leftovers],
         last_start=_timeline(snapshot.last_start) if snapshot.last_start else None,
         image_digest=snapshot.image.digest,
@@ -155,6 +156,10 @@ def spec(spec: Spec) -> wire.ContainerSpec:
         oom_score_adjust=spec.oom_score_adjust,
         umask=spec.umask,
         supplementary_groups=spec.supplementary_groups,
+        networks=[network_pictures.attachment(asked) for asked in spec.networks],
+        dns=network_pictures.dns(spec.dns) if spec.dns != Dns() else None,
+        extra_hosts=spec.extra_hosts,
+        domain_name=spec.domain_name,
         restart_policy=_policy(spec.restart_policy)
         if spec.restart_policy != RestartPolicy()
         else None,

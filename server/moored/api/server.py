@@ -77,6 +77,7 @@ class Server:
             cgroup_mode=host.cgroup_mode,
             seccomp=host.seccomp,
             host_network_allowed=site.allowed.host_network,
+            networks=lambda: house.networks.names,
             services=SERVICES,
             started=site.clock.now(),
         )

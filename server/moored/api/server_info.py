@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from moorage.v1 import container_service_pb2 as wire
 from moored import __version__
 from moored.api.pictures import time
-from moored.model import rules
+from moored.model.network import HOST
 from moored.oci.host import CgroupMode
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class ServerInfo:
     cgroup_mode: CgroupMode
     seccomp: bool
     host_network_allowed: bool
+    networks: Callable[[], Sequence[str]]
+    """Every network that may be asked for by name, the default first."""
     services: Sequence[ServiceDescriptor]
     started: datetime
 
@@ -62,7 +64,7 @@ class ServerInfo:
                 for r in self.runtimes
             ],
             cgroup_mode=_MODES[self.cgroup_mode],
-            networks=[n for n in rules.NETWORKS if n != "host" or self.host_network_allowed],
+            networks=[n for n in self.networks() if n != HOST or self.host_network_allowed],
             features=["seccomp"] if self.seccomp else [],
             start_time=time(self.started),
             services=[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from moored.feed import KEPT, Feed
 from moored.house.adapters import Adapters
+from moored.house.networks import build_networks
 from moored.keepers.memory import Memory
 from moored.keepers.restarts import Timers
 from moored.ledger.store import Ledger
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from moored.house.site import Site
+    from moored.network.networks import Networks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,7 @@ class Ground:
     adapters: Adapters
     hub: Hub
     owner: Owner
+    networks: Networks
     releaser: Releaser
     limits: Limits
     timers: Timers
@@ -63,6 +66,7 @@ class Ground:
             ledger, now=site.clock.now, feed=feed, known=known, patience=settings.step_timeout
         )
         owner = Owner()
+        networks = build_networks(settings, registry)
         return cls(
             site=site,
             registry=registry,
@@ -71,8 +75,13 @@ class Ground:
             adapters=adapters,
             hub=hub,
             owner=owner,
+            networks=networks,
             releaser=Releaser(
-                adapters.holders, clock=site.clock, limit=limits.undo, measures=site.measures
+                adapters.holders,
+                more=networks.ways,
+                clock=site.clock,
+                limit=limits.undo,
+                measures=site.measures,
             ),
             limits=limits,
             timers=Timers(clock=site.clock),

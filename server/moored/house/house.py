@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from moored.feed import Feed
     from moored.house.adapters import Adapters
     from moored.house.site import Site
+    from moored.network.networks import Networks
     from moored.owner import Owner
     from moored.registry import Registry
     from moored.requests import Requests
@@ -29,6 +30,7 @@ class House:
     adapters: Adapters
     hub: Hub
     owner: Owner
+    networks: Networks
     verbs: Verbs
     keepers: Keepers
 
@@ -46,6 +48,7 @@ class House:
             adapters=ground.adapters,
             hub=ground.hub,
             owner=ground.owner,
+            networks=ground.networks,
             verbs=verbs,
             keepers=Keepers.build(ground, exits, verbs),
         )

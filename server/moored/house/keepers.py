@@ -82,6 +82,7 @@ def _recovery(ground: Ground, exits: Exits, restarts: Restarts, verbs: Verbs) ->
         aliveness=exits.aliveness,
         clock=ground.site.clock,
         process_ticks=process_ticks,
+        networks=ground.networks,
         go_on_stopping=go_on_stopping,
         rebooted=ground.rebooted,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from moored.house.adapters import CALL_SHARE
 from moored.house.ground import Ground, process_ticks
 from moored.model.identity import ContainerId
+from moored.network.naming import Naming
 from moored.oci import devices, runtime_spec
 from moored.oci.host import Host
 from moored.verbs.admission import Admission
@@ -82,6 +83,7 @@ def _admission(ground: Ground) -> Admission:
         host_problems=lambda spec: [*Host.look().verify(spec), *devices.problems(spec)],
         allowed=ground.site.allowed,
         joins=_joiner(ground).owners,
+        networks=ground.networks,
     )
 
 
@@ -121,9 +123,10 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
         tasks=adapters.tasks,
         containers=adapters.containers,
         layers=adapters.layers,
-        files=HostFiles(adapters.generated, adapters.output, Host.look),
+        files=HostFiles(adapters.generated, adapters.output, Host.look, Naming()),
         joiner=_joiner(ground),
         furnisher=Furnisher(adapters.shared_memory),
+        networks=ground.networks,
         watch=exits,
         runtimes=site.runtimes.by_name,
         look=look,

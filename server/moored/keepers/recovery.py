@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from moored.keepers.exits import Exits
     from moored.keepers.restarts import Restarts
     from moored.model.identity import ContainerId
+    from moored.model.network import Attached
+    from moored.model.state import Snapshot
     from moored.registry import Claim, Registry
     from moored.saga import Clock
     from moored.verbs.release import Releaser
@@ -52,6 +54,10 @@ class Tasks(Protocol):
     async def list(self) -> list[Task]: ...
 
 
+class Networks(Protocol):
+    async def recall(self, snapshot: Snapshot) -> tuple[Attached, ...]: ...
+
+
 @dataclass(kw_only=True)
 class Recovery:
     registry: Registry
@@ -62,6 +68,7 @@ class Recovery:
     aliveness: Aliveness
     clock: Clock
     process_ticks: Callable[[int], int]
+    networks: Networks
     go_on_stopping: Callable[[ContainerId], None]
     """Goes on with a stop that was under way, as soon as the claim is free."""
     rebooted: bool
@@ -119,7 +126,8 @@ class Recovery:
         """The start had come to its end, and only its record was missing."""
         assert task is not None
         ticks = self.process_ticks(task.pid)
-        await claim.apply(Started(task.pid, ticks, self.clock.now(), timeline=None))
+        networks = await self.networks.recall(claim.snapshot)
+        await claim.apply(Started(task.pid, ticks, self.clock.now(), None, networks))
         await self._observe(claim, task)
 
     async def _observe(self, claim: Claim, task: Task | None) -> None:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from moored.model.events import Event, StartFailure
 from moored.model.identity import ContainerId
 from moored.model.intent import Intent
+from moored.model.network import NONE, Attached
 from moored.model.resources import Leftover, Resource
 from moored.model.spec import Image, Spec
 from moored.model.state import Snapshot, State
@@ -50,6 +51,8 @@ class Record:
     attempts: int = 0
     restarts: int = 0
     oom_kills: int = 0
+    network: str = NONE
+    networks: tuple[Attached, ...] = ()
 
 
 _RECORD: Final = TypeAdapter(Record)
@@ -77,6 +80,8 @@ def write(snapshot: Snapshot) -> bytes:
             attempts=snapshot.attempts,
             restarts=snapshot.restarts,
             oom_kills=snapshot.oom_kills,
+            network=snapshot.network,
+            networks=snapshot.networks,
             failure=snapshot.failure,
             started=snapshot.started,
             leftovers=snapshot.leftovers,
@@ -108,6 +113,8 @@ def read(record: bytes, *, revision: int, resources: tuple[Resource, ...]) -> Sn
         attempts=stored.attempts,
         restarts=stored.restarts,
         oom_kills=stored.oom_kills,
+        network=stored.network,
+        networks=stored.networks,
         failure=stored.failure,
         started=stored.started,
         resources=resources,

@@ -62,7 +62,14 @@ _REQUESTS: Final = (
 
 _TOLD: Final = ("ALTER TABLE events ADD COLUMN told TEXT",)
 
-MIGRATIONS: Final = (_FIRST, _REQUESTS, _TOLD)
+_EXCLUSIVE: Final = (
+    """
+    CREATE UNIQUE INDEX one_holder ON resources (kind, key)
+    WHERE kind IN ('link', 'address')
+    """,
+)
+
+MIGRATIONS: Final = (_FIRST, _REQUESTS, _TOLD, _EXCLUSIVE)
 
 
 def migrate(database: sqlite3.Connection) -> None:

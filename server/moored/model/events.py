@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from moored.model.exits import Exit
 from moored.model.intent import Intent
+from moored.model.network import Attached
 from moored.model.resources import Leftover, Resource
 from moored.model.spec import Spec
 from moored.model.timeline import Timeline
@@ -32,6 +33,8 @@ class StartRequested:
     resources: tuple[Resource, ...]
     intent: Intent
     at: datetime
+    networks: tuple[Attached, ...] = ()
+    """The interfaces that it will have, as far as that is known before."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Started:
     """When the process began, in the kernel's clock ticks: with the pid, its identity."""
     at: datetime
     timeline: Timeline | None
+    networks: tuple[Attached, ...] | None = None
+    """The interfaces that it has. None: as they were planned."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,14 @@ class Kind(StrEnum):
     CGROUP = "cgroup"
     SHM = "shm"
     """Where /dev/shm is mounted on the host, of a run that shares it."""
+    LINK = "link"
+    """The host's end of an interface."""
+    ADDRESS = "address"
+    """Of IPv4, IPv6 or a MAC: held by one container of this server at a time."""
+    BRIDGE = "bridge"
+    """Goes with the last link in it."""
+    SANDBOX = "sandbox"
+    """A network namespace that is held open for one run."""
     FILES = "files"
     """hosts, hostname and resolv.conf, made for one run."""
     LAYER = "layer"
@@ -27,6 +35,8 @@ class Kind(StrEnum):
 
 
 RELEASE_ORDER = tuple(Kind)
+EXCLUSIVE = frozenset({Kind.LINK, Kind.ADDRESS})
+"""Of these kinds, no two containers have the same key on record."""
 
 
 class Hold(StrEnum):
@@ -62,8 +72,11 @@ def blocked(resource: Resource, left: Iterable[Resource]) -> str:
     """Return why ``resource`` must not be touched while ``left`` are still there, or "".
 
     A task that could not be deleted may run: taking its container record, its files or its
-    layer away would only hide it.
+    layer away would only hide it. An address is in quarantine until its link is gone.
     """
-    if resource.kind is not Kind.TASK and any(other.kind is Kind.TASK for other in left):
+    kinds = {other.kind for other in left}
+    if resource.kind is not Kind.TASK and Kind.TASK in kinds:
         return "the task is still there"
+    if resource.kind is Kind.ADDRESS and Kind.LINK in kinds:
+        return "the link is still there"
     return ""

@@ -6,18 +6,16 @@ Each rule names its field as a caller writes it, so that an error can point ther
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
 from moored.errors import Violation
-from moored.model import limit_rules, process_rules, sharing_rules, users
+from moored.model import limit_rules, network_rules, process_rules, sharing_rules, users
 from moored.model.identity import is_id, is_name
 from moored.model.restart import RestartCondition
 from moored.model.spec import Spec
 
-NETWORKS: Final = ("none", "host")
 LARGEST_TEXT: Final = 128 * 1024
 """Bytes: what Linux takes as one argument or environment string."""
 LARGEST_ARGUMENTS: Final = 1024 * 1024
@@ -26,10 +24,6 @@ LONGEST_STOP: Final = timedelta(days=1)
 MOST_LABELS: Final = 256
 LARGEST_LABEL: Final = 4096
 """Bytes of a label's key and value together, as containerd limits them."""
-_HOSTNAME: Final = re.compile(
-    r"(?=.{1,63}\Z)[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"
-    r"(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*"
-)
 
 
 def violations(spec: Spec) -> list[Violation]:
@@ -42,7 +36,7 @@ def violations(spec: Spec) -> list[Violation]:
         *_process(spec),
         *_labels(spec.labels),
         *_stop(spec),
-        *_network(spec),
+        *network_rules.violations(spec),
         *limit_rules.violations(spec.resources),
         *limit_rules.rlimit_violations(spec.rlimits),
         *process_rules.violations(spec),
@@ -132,10 +126,3 @@ def _restarts(spec: Spec) -> Iterator[Violation]:
         yield Violation("restart_policy.max_retries", "goes with ON_FAILURE only")
     if policy.condition is not RestartCondition.NEVER and spec.auto_remove:
         yield Violation("restart_policy", "does not go with auto_remove")
-
-
-def _network(spec: Spec) -> Iterator[Violation]:
-    if spec.hostname and spec.network == "host":
-        yield Violation("hostname", 'cannot be set with network "host", which shares the host\'s')
-    elif spec.hostname and not _HOSTNAME.fullmatch(spec.hostname):
-        yield Violation("hostname", "must be a host name of at most 63 characters")

@@ -7,7 +7,17 @@ from typing import Final
 
 from moored.errors import Violation
 from moored.model.identity import is_id, is_id_prefix, is_name
-from moored.model.sharing import CONTAINER, HOST, KINDS, PRIVATE, SHAREABLE, mode, reference, shares
+from moored.model.sharing import (
+    CONTAINER,
+    HOST,
+    KINDS,
+    NETWORK,
+    PRIVATE,
+    SHAREABLE,
+    mode,
+    reference,
+    shares,
+)
 from moored.model.spec import Spec
 
 SMALLEST_SHARED_MEMORY: Final = 4096
@@ -24,6 +34,8 @@ def violations(spec: Spec) -> Iterator[Violation]:
     """Yield every field of ``spec`` that has to do with namespaces and breaks its rule."""
     for kind in KINDS:
         yield from _mode(kind, mode(spec, kind), spec.name)
+    if spec.network.startswith(CONTAINER):
+        yield from _reference(NETWORK, reference(spec.network), spec.name)
     yield from _shared_memory(spec)
     if spec.hostname and shares(spec.uts):
         yield Violation("hostname", f"cannot be set with uts {spec.uts!r}, whose host name it is")

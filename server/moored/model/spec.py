@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from moored.model.limits import NO_LIMITS, Resources, Rlimit
+from moored.model.network import Attachment, Dns
 from moored.model.restart import NO_RESTARTS, RestartPolicy
 
 CHANGEABLE: Final = frozenset(
@@ -50,6 +51,10 @@ class Spec:
     auto_remove: bool = False
     runtime: str = ""
     network: str = ""
+    networks: tuple[Attachment, ...] = ()
+    dns: Dns = Dns()
+    extra_hosts: tuple[str, ...] = ()
+    domain_name: str = ""
     resources: Resources = NO_LIMITS
     rlimits: tuple[Rlimit, ...] = ()
     oom_score_adjust: int | None = None

@@ -34,6 +34,7 @@ from moored.model.events import (
 from moored.model.exits import Exit
 from moored.model.identity import ContainerId
 from moored.model.intent import Asker, Intent
+from moored.model.network import NONE, Attached
 from moored.model.resources import Hold, Leftover, Resource
 from moored.model.spec import Image, Spec
 from moored.model.timeline import Timeline
@@ -117,6 +118,8 @@ class Snapshot:
     runtime: str
     """The runtime's name as it was resolved when the container was created."""
     created: datetime
+    network: str = NONE
+    """The network mode as it was resolved when the container was created."""
     generation: int = 1
     intent: Intent = Intent()
     state: State = Created()
@@ -134,6 +137,8 @@ class Snapshot:
     """All that it holds, or may hold, on the host."""
     leftovers: tuple[Leftover, ...] = ()
     """Those of ``resources`` that could not be released."""
+    networks: tuple[Attached, ...] = ()
+    """The interfaces of the current run: as planned, and once it has a process as they are."""
     last_start: Timeline | None = None
     revision: int = 0
 
@@ -184,7 +189,7 @@ def advance(before: Snapshot, event: Event) -> Snapshot:
         case Frozen() as alive, Resumed():
             return replace(before, state=Running(alive.pid, alive.ticks, since=event.at))
         case Running() | Frozen() | Stopping(), TaskExited() if event.run == before.run:
-            return replace(before, state=Exited(event.exit))
+            return replace(before, state=Exited(event.exit), networks=())
         case Created() | Exited() | Restarting() | Stranded() | Removing(), RemoveRequested():
             return replace(before, state=Removing(before.exit), intent=event.intent)
         case Created() | Exited() | Restarting() | Stranded() | Removing(), ResourcesReleased():
@@ -208,6 +213,7 @@ def _begun(before: Snapshot, event: StartRequested) -> Snapshot:
         intent=event.intent,
         started=None,
         resources=(*before.resources, *event.resources),
+        networks=event.networks,
     )
 
 
@@ -219,6 +225,7 @@ def _started(before: Snapshot, event: Started) -> Snapshot:
         started=event.at,
         resources=tuple(replace(resource, hold=Hold.HELD) for resource in before.resources),
         last_start=event.timeline or before.last_start,
+        networks=before.networks if event.networks is None else event.networks,
     )
 
 
@@ -231,6 +238,7 @@ def _undone(before: Snapshot, event: StartUndone) -> Snapshot:
         resources=tuple(r for r in before.resources if r.run != before.run or r in left),
         leftovers=event.leftovers,
         last_start=event.timeline or before.last_start,
+        networks=(),
     )
 
 

@@ -151,11 +151,22 @@ def _linux(request: SpecRequest) -> Json:
         "maskedPaths": [*defaults.MASKED_PATHS, *host.thermal_throttles],
         "readonlyPaths": defaults.READONLY_PATHS,
     }
-    if not _on_host_network(request):
-        linux["sysctl"] = {name: PRIVATE_NETWORK_SYSCTLS[name] for name in sorted(host.sysctls)}
+    if settings := _sysctls(request):
+        linux["sysctl"] = settings
     if host.seccomp:
         linux["seccomp"] = seccomp.allow_list(capabilities.DEFAULT, host.architecture)
     return linux
+
+
+def _sysctls(request: SpecRequest) -> Json:
+    """Return the settings of namespaces that are the container's own."""
+    spec = request.spec
+    settings: Json = {}
+    if not shares(spec.network):
+        settings = {name: PRIVATE_NETWORK_SYSCTLS[name] for name in request.host.sysctls}
+    if spec.domain_name and not shares(spec.uts):
+        settings["kernel.domainname"] = spec.domain_name
+    return dict(sorted(settings.items()))
 
 
 def _resources(request: SpecRequest) -> Json:

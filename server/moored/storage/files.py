@@ -10,13 +10,13 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from moored.model.identity import RunId, parse_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 FILES: Final = {
     "/etc/hosts": "hosts",
@@ -24,32 +24,32 @@ FILES: Final = {
     "/etc/resolv.conf": "resolv.conf",
 }
 """Where the container sees each."""
-_LOOPBACK: Final = """\
-127.0.0.1\tlocalhost
-::1\tlocalhost ip6-localhost ip6-loopback
-fe00::0\tip6-localnet
-ff00::0\tip6-mcastprefix
-ff02::1\tip6-allnodes
-ff02::2\tip6-allrouters
-"""
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD_FILE: Final = os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class GeneratedFiles:
-    def __init__(self, state: Path, *, etc: Path = Path("/etc")) -> None:
+    def __init__(self, state: Path) -> None:
         self._root: Final = state / "runs"
-        self._etc: Final = etc
 
-    def write(
-        self, run: RunId, *, hostname: str, network: Literal["none", "host"]
-    ) -> Mapping[str, str]:
-        """Write the files of ``run`` anew, and return destination -> path on the host."""
-        texts = self._of_host(hostname) if network == "host" else _of_loopback(hostname)
+    def write(self, run: RunId, texts: Mapping[str, str]) -> Mapping[str, str]:
+        """Write the files of ``run`` anew, by name, and return destination -> path on the host."""
         with self._directory(run) as directory:
             for name, text in texts.items():
                 _replace(directory, name, text)
         return self.places(run)
+
+    def rewrite(self, run: RunId, name: str, text: str) -> None:
+        """Write another text into a file that is shown to the run already: it is the same file."""
+        descriptor = os.open(self._place(run) / name, _OLD_FILE)
+        with os.fdopen(descriptor, "w", errors="surrogateescape") as file:
+            file.write(text)
+
+    def read(self, run: RunId) -> Mapping[str, str]:
+        """Return the texts of the files of ``run`` by name. Raises FileNotFoundError."""
+        place = self._place(run)
+        return {name: (place / name).read_text(errors="surrogateescape") for name in FILES.values()}
 
     def places(self, run: RunId) -> Mapping[str, str]:
         """Return destination -> path on the host, where the files of ``run`` are or would be."""
@@ -94,29 +94,6 @@ class GeneratedFiles:
             yield descriptor
         finally:
             os.close(descriptor)
-
-    def _of_host(self, hostname: str) -> dict[str, str]:
-        return {
-            "hosts": self._read("hosts"),
-            "hostname": f"{hostname}\n",
-            "resolv.conf": self._read("resolv.conf"),
-        }
-
-    def _read(self, name: str) -> str:
-        try:
-            return (self._etc / name).read_text(errors="surrogateescape")
-        except FileNotFoundError:
-            return ""
-
-
-def _of_loopback(hostname: str) -> dict[str, str]:
-    short = hostname.partition(".")[0]
-    names = hostname if short == hostname else f"{hostname} {short}"
-    return {
-        "hosts": f"{_LOOPBACK}127.0.0.1\t{names}\n",
-        "hostname": f"{hostname}\n",
-        "resolv.conf": "",
-    }
 
 
 def _replace(directory: int, name: str, text: str) -> None:

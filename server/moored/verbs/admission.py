@@ -16,7 +16,7 @@ from moored.model import policy_rules, rules, users
 from moored.oci import signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from moored.containerd.values import Runtime
     from moored.model.policy import Allowance
@@ -31,6 +31,12 @@ _REASONS: Final[dict[str, type[errors.FieldsRefused]]] = {
 
 class ImageCatalogue(Protocol):
     async def get(self, name: str) -> Image | None: ...
+
+
+class Networks(Protocol):
+    def resolve(self, spec: Spec) -> str: ...
+    def unknown(self, spec: Spec) -> Iterable[Violation]: ...
+    def violations(self, spec: Spec) -> Iterable[Violation]: ...
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class Admission:
     allowed: Allowance
     joins: Callable[[Spec], object]
     """Refuses what a spec shares with others and cannot."""
+    networks: Networks
 
     async def admit(self, spec: Spec) -> tuple[Image, str]:
         """Return the image and the runtime that ``spec`` means, or refuse it."""
@@ -86,8 +93,10 @@ class Admission:
             )
 
     def _check_network(self, spec: Spec) -> None:
-        if spec.network and spec.network not in rules.NETWORKS:
-            raise _not_served("network", f"{spec.network!r} is none of {', '.join(rules.NETWORKS)}")
+        if found := list(self.networks.unknown(spec)):
+            raise errors.NotServed(_first("cannot create container", found), *_within(found))
+        if found := list(self.networks.violations(spec)):
+            raise errors.InvalidField(_first("cannot create container", found), *_within(found))
 
     def _check_policy(self, spec: Spec) -> None:
         if not (found := policy_rules.forbidden(spec, self.allowed)):

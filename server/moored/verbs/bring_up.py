@@ -6,94 +6,46 @@ the saga can release it again, last first.
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from moored import errors
 from moored.containerd.values import ContainerRecord
 from moored.model import sharing
 from moored.model.events import Started
 from moored.model.identity import RunId, run_id
+from moored.model.network import attachments
 from moored.model.resources import Kind, Resource
 from moored.model.state import Running
+from moored.network.networks import PLANNED_SANDBOX, Plan
 from moored.oci.runtime_spec import SpecRequest
 from moored.uninterrupted import in_thread
 from moored.verbs.furnishing import Furnished
 from moored.verbs.joining import NOTHING
 from moored.verbs.look import planned
+from moored.verbs.needed import Prepared
+from moored.verbs.steps import acquired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from moored.containerd.values import Mount, Runtime
     from moored.model.identity import ContainerId
+    from moored.model.network import Attached
     from moored.model.spec import Spec
     from moored.model.state import Snapshot
     from moored.model.users import Identity
+    from moored.network.sandboxes import Sandbox
     from moored.oci.devices import Node
     from moored.oci.host import Host
     from moored.registry import Claim
     from moored.saga import Clock, Saga
     from moored.verbs.furnishing import Furnisher
     from moored.verbs.joining import Joined, Joiner
-
-
-class Tasks(Protocol):
-    async def create(
-        self,
-        run: RunId,
-        *,
-        runtime: Runtime,
-        rootfs: Sequence[Mount],
-        stdout: str,
-        stderr: str,
-        within: float,
-    ) -> int: ...
-    async def start(self, run: RunId, *, within: float) -> int: ...
-
-
-class Containers(Protocol):
-    async def create(self, record: ContainerRecord) -> None: ...
-
-
-class Layers(Protocol):
-    async def prepare(self, key: str, *, parent: str, labels: Mapping[str, str]) -> list[Mount]: ...
-    async def mounts(self, key: str) -> list[Mount] | None: ...
-
-
-@dataclass(frozen=True)
-class RunFiles:
-    """What was written for one run: where its output goes, and what is mounted over /etc."""
-
-    stdout: str
-    stderr: str
-    mounts: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What the runtime spec is made from, beside the container's own."""
-
-    files: RunFiles
-    joined: Joined
-    furnished: Furnished
-    who: Identity | None
-    """None: only planned."""
-
-
-class Files(Protocol):
-    def write(self, snapshot: Snapshot, run: int, joined: Joined) -> RunFiles: ...
-    def planned(self, snapshot: Snapshot, run: int) -> RunFiles: ...
-
-
-class Watch(Protocol):
-    """Whoever waits for the exits of runs."""
-
-    def watch(self, container: ContainerId, run: int) -> None: ...
-    async def unwatch(self, container: ContainerId, run: int) -> None: ...
+    from moored.verbs.needed import Containers, Files, Layers, Networks, RunFiles, Tasks, Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +57,7 @@ class BringUp:
     files: Files
     joiner: Joiner
     furnisher: Furnisher
+    networks: Networks
     watch: Watch
     runtimes: Mapping[str, Runtime]
     look: Callable[[Snapshot, Sequence[Mount]], Identity]
@@ -119,8 +72,19 @@ class BringUp:
     task_limit: float
     """Seconds that creating or starting a task may take: less than its step may."""
 
-    def resources(self, snapshot: Snapshot, run: int) -> tuple[Resource, ...]:
-        """Return all that this run may acquire."""
+    @contextmanager
+    def reserved(self, snapshot: Snapshot, run: int) -> Iterator[Plan]:
+        """Reserve what only one run can have, until its record names all that it may acquire."""
+        with self.networks.reserved(snapshot, run) as network:
+            own = self._own_resources(snapshot, run)
+            yield Plan((*own, *network.resources), network.networks)
+
+    def planned(self, snapshot: Snapshot, run: int) -> tuple[Resource, ...]:
+        """Return all that a run would acquire. Nothing is reserved."""
+        network = self.networks.planned(snapshot, run)
+        return (*self._own_resources(snapshot, run), *network.resources)
+
+    def _own_resources(self, snapshot: Snapshot, run: int) -> tuple[Resource, ...]:
         name = run_id(snapshot.id, run)
         layer = () if _layer(snapshot.resources) else (_new_layer(snapshot.id, run),)
         return (
@@ -142,6 +106,8 @@ class BringUp:
         steps = {
             "join": sharing.joins(snapshot.spec),
             "mounts": self.furnisher.resources(snapshot, snapshot.run),
+            "network": attachments(snapshot.spec, snapshot.network),
+            "attach": attachments(snapshot.spec, snapshot.network),
         }
         return frozenset(name for name, work in steps.items() if not work)
 
@@ -153,6 +119,7 @@ class BringUp:
             self.joiner.planned(snapshot),
             self.furnisher.planned(snapshot, snapshot.run),
             planned(snapshot.spec, snapshot.image),
+            "" if "network" in self.idle(snapshot) else PLANNED_SANDBOX,
         )
         return self._spec(snapshot, run_id(snapshot.id, snapshot.run), prepared)
 
@@ -160,32 +127,25 @@ class BringUp:
         snapshot = claim.snapshot
         run = run_id(snapshot.id, snapshot.run)
         runtime = self.runtimes[snapshot.runtime]
-        mine = {r.kind: (r,) for r in snapshot.resources if r.run == snapshot.run}
         async with AsyncExitStack() as held, saga:
             joined = await self._joined(snapshot, saga, held)
-            rootfs, files, furnished = await saga.together(
-                self._rootfs(snapshot, saga, mine.get(Kind.LAYER, ())),
-                self._files(snapshot, saga, (*mine[Kind.FILES], *mine[Kind.OUTPUT]), joined),
+            rootfs, files, furnished, sandbox = await saga.together(
+                self._rootfs(snapshot, saga),
+                self._files(snapshot, saga, joined),
                 self._mounts(snapshot, saga, joined),
+                self._open(snapshot, saga),
             )
             async with saga.step("spec"):
                 who = await in_thread(partial(self.look, snapshot, rootfs))
-                prepared = Prepared(files, joined, furnished, who)
+                where = sandbox.path if sandbox else ""
+                prepared = Prepared(files, joined, furnished, who, where)
                 oci = self._spec(snapshot, run, prepared)
-            async with saga.step("container", acquires=mine[Kind.CONTAINER]):
+            async with saga.step("container", acquires=acquired("container", snapshot)):
                 await self.containers.create(self._record(snapshot, run, runtime, oci))
-            acquires = (*mine[Kind.CGROUP], *mine[Kind.BUNDLE], *mine[Kind.TASK])
-            async with saga.step("task", acquires=acquires) as span:
-                pid = await self.tasks.create(
-                    run,
-                    runtime=runtime,
-                    rootfs=rootfs,
-                    stdout=files.stdout,
-                    stderr=files.stderr,
-                    within=self.task_limit,
-                )
-                span.set_attribute("process.pid", pid)
-                ticks = self.process_ticks(pid)
+            # The interfaces first: so their undo comes after that of the task which has them.
+            networks, (pid, ticks) = await saga.together(
+                self._attach(snapshot, saga, sandbox), self._task(snapshot, saga, rootfs, files)
+            )
             async with saga.step(
                 "watch", undo=partial(self.watch.unwatch, snapshot.id, snapshot.run)
             ):
@@ -195,12 +155,11 @@ class BringUp:
                 process = Process(pid, ticks, self.clock.now())
                 await self.tasks.start(run, within=self.task_limit)
             async with saga.step("commit", limit=None):
-                await self._commit(claim, saga, process, trace_id)
+                await self._commit(claim, saga, process, networks, trace_id)
         claim.retell(saga.timeline(snapshot.run, trace_id=trace_id))
 
-    async def _rootfs(
-        self, snapshot: Snapshot, saga: Saga, acquires: Sequence[Resource]
-    ) -> list[Mount]:
+    async def _rootfs(self, snapshot: Snapshot, saga: Saga) -> list[Mount]:
+        acquires = acquired("rootfs", snapshot)
         async with saga.step("rootfs", acquires=acquires):
             if not acquires:
                 return await self._old_layer(snapshot)
@@ -221,10 +180,8 @@ class BringUp:
             )
         return mounts
 
-    async def _files(
-        self, snapshot: Snapshot, saga: Saga, acquires: Sequence[Resource], joined: Joined
-    ) -> RunFiles:
-        async with saga.step("files", acquires=acquires):
+    async def _files(self, snapshot: Snapshot, saga: Saga, joined: Joined) -> RunFiles:
+        async with saga.step("files", acquires=acquired("files", snapshot)):
             return await in_thread(partial(self.files.write, snapshot, snapshot.run, joined))
 
     async def _joined(self, snapshot: Snapshot, saga: Saga, held: AsyncExitStack) -> Joined:
@@ -241,6 +198,40 @@ class BringUp:
         async with saga.step("mounts", acquires=acquires):
             return await self.furnisher.furnish(snapshot, snapshot.run, joined)
 
+    async def _open(self, snapshot: Snapshot, saga: Saga) -> Sandbox | None:
+        if "network" in self.idle(snapshot):
+            return None
+        acquires = acquired("network", snapshot)
+        async with saga.step("network", acquires=acquires, late=errors.NetworkFailed):
+            return await self.networks.open(snapshot)
+
+    async def _attach(
+        self, snapshot: Snapshot, saga: Saga, sandbox: Sandbox | None
+    ) -> tuple[Attached, ...]:
+        if sandbox is None:
+            return ()
+        acquires = acquired("attach", snapshot)
+        async with saga.step("attach", acquires=acquires, late=errors.NetworkFailed):
+            networks = await self.networks.attach(snapshot, sandbox)
+            await in_thread(partial(self.files.introduce, snapshot, networks))
+            return networks
+
+    async def _task(
+        self, snapshot: Snapshot, saga: Saga, rootfs: Sequence[Mount], files: RunFiles
+    ) -> tuple[int, int]:
+        """Create the task, and return the pid and the ticks of its process."""
+        async with saga.step("task", acquires=acquired("task", snapshot)) as span:
+            pid = await self.tasks.create(
+                run_id(snapshot.id, snapshot.run),
+                runtime=self.runtimes[snapshot.runtime],
+                rootfs=rootfs,
+                stdout=files.stdout,
+                stderr=files.stderr,
+                within=self.task_limit,
+            )
+            span.set_attribute("process.pid", pid)
+            return pid, self.process_ticks(pid)
+
     def _spec(self, snapshot: Snapshot, run: RunId, prepared: Prepared) -> bytes:
         try:
             return self.build_spec(
@@ -253,7 +244,7 @@ class BringUp:
                     files=prepared.files.mounts,
                     host=self.host(),
                     who=prepared.who,
-                    namespaces=prepared.joined.paths,
+                    namespaces=prepared.namespaces,
                     uts_owner=prepared.joined.uts_owner,
                     shared_memory=prepared.furnished.shared_memory,
                     nodes=self.nodes(snapshot.spec),
@@ -282,12 +273,20 @@ class BringUp:
             "moorage/spec": str(snapshot.generation),
         }
 
-    async def _commit(self, claim: Claim, saga: Saga, process: Process, trace_id: str) -> None:
+    async def _commit(
+        self,
+        claim: Claim,
+        saga: Saga,
+        process: Process,
+        networks: tuple[Attached, ...],
+        trace_id: str,
+    ) -> None:
         started = Started(
             pid=process.pid,
             ticks=process.ticks,
             at=process.began,
             timeline=saga.timeline(claim.snapshot.run, trace_id=trace_id),
+            networks=networks,
         )
         try:
             await claim.apply(started)

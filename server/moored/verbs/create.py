@@ -29,7 +29,12 @@ class Creator:
         """Return the container that ``spec`` would be. Nobody knows of it yet."""
         image, runtime = await self.admission.admit(spec)
         return Snapshot(
-            id=self.new_id(), spec=spec, image=image, runtime=runtime, created=self.clock.now()
+            id=self.new_id(),
+            spec=spec,
+            image=image,
+            runtime=runtime,
+            network=self.admission.networks.resolve(spec),
+            created=self.clock.now(),
         )
 
     async def create(self, spec: Spec, *, request: Request | None = None) -> Snapshot:

@@ -9,17 +9,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moored.model.identity import ContainerId, RunId, run_id
+from moored.model.sharing import NETWORK
 from moored.oci import cgroups, runtime_spec
-from moored.verbs.bring_up import RunFiles
+from moored.verbs.joining import just_ended
+from moored.verbs.needed import RunFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from moored.containerd.bundles import Bundles
     from moored.containerd.containers import Containers
     from moored.containerd.layers import Layers
     from moored.containerd.tasks import Tasks
+    from moored.model.network import Attached
     from moored.model.state import Snapshot
+    from moored.network.naming import Naming
     from moored.oci.host import Host
     from moored.storage.files import GeneratedFiles
     from moored.storage.shared_memory import SharedMemory
@@ -32,17 +36,29 @@ class HostFiles:
     generated: GeneratedFiles
     output: Output
     host: Callable[[], Host]
+    naming: Naming
 
     def write(self, snapshot: Snapshot, run: int, joined: Joined) -> RunFiles:
         output = self.output.create(snapshot.id, run)
-        mounts = self.generated.write(
-            run_id(snapshot.id, run),
-            hostname=runtime_spec.hostname(
-                snapshot.id, snapshot.spec, self.host(), joined.uts_owner
-            ),
-            network="host" if snapshot.spec.network == "host" else "none",
-        )
+        mounts = self.generated.write(run_id(snapshot.id, run), self._texts(snapshot, joined))
         return RunFiles(str(output.stdout), str(output.stderr), mounts)
+
+    def introduce(self, snapshot: Snapshot, networks: Sequence[Attached]) -> None:
+        """Complete the files of the current run, now that its addresses are known."""
+        name = runtime_spec.hostname(snapshot.id, snapshot.spec, self.host())
+        text = self.naming.hosts(snapshot, name, networks)
+        self.generated.rewrite(run_id(snapshot.id, snapshot.run), "hosts", text)
+
+    def _texts(self, snapshot: Snapshot, joined: Joined) -> Mapping[str, str]:
+        """Return its files; where it shares a network, those of whom it shares with."""
+        owner = joined.owners.get(NETWORK)
+        if owner is None:
+            name = runtime_spec.hostname(snapshot.id, snapshot.spec, self.host(), joined.uts_owner)
+            return self.naming.files(snapshot, name)
+        try:
+            return self.generated.read(run_id(owner.id, owner.run))
+        except FileNotFoundError as error:
+            raise just_ended(owner, NETWORK) from error
 
     def planned(self, snapshot: Snapshot, run: int) -> RunFiles:
         """Return what ``write`` would, without writing."""

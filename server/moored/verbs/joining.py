@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from moored import errors
 from moored.model import sharing
 from moored.model.state import Frozen, Running
+from moored.oci.host import NAMESPACES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -41,7 +42,8 @@ class Joined:
 
     @property
     def uts_owner(self) -> tuple[ContainerId, Spec] | None:
-        owner = self.owners.get("uts")
+        """Whose host name it has: who shares a network shares the name that is known there."""
+        owner = self.owners.get("uts") or self.owners.get("network")
         return (owner.id, owner.spec) if owner else None
 
 
@@ -79,13 +81,14 @@ class Joiner:
     def open(self, owner: Snapshot, kind: str) -> int:
         """Return a descriptor of the namespace that the first process of ``owner`` is in.
 
-        ``kind`` is the kernel's word: ipc, pid, uts, net. Raises NamespaceOwnerNotRunning.
+        ``kind`` is the runtime spec's word, such as network. Raises NamespaceOwnerNotRunning.
         """
         state = owner.state
         if not isinstance(state, Running | Frozen):
             raise _not_running(owner, kind, f"it is {type(state).__name__.upper()}")
         try:
-            descriptor = os.open(f"/proc/{state.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+            place = f"/proc/{state.pid}/ns/{NAMESPACES.get(kind, kind)}"
+            descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, ProcessLookupError) as error:
             raise _not_running(owner, kind, "it has just ended") from error
         if self.process_ticks(state.pid) != state.ticks:
@@ -103,6 +106,11 @@ class Joiner:
                 f"cannot join {kind} of container {reference!r}: {why}", owner=owner.id, kind=kind
             )
         return owner
+
+
+def just_ended(owner: Snapshot, kind: str) -> errors.NamespaceOwnerNotRunning:
+    """Return that ``owner`` has ended since it was found."""
+    return _not_running(owner, kind, "it has just ended")
 
 
 def _not_running(owner: Snapshot, kind: str, why: str) -> errors.NamespaceOwnerNotRunning:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from moored.model.identity import ID_LENGTH, ContainerId
-from moored.model.resources import Kind
 from moored.model.state import Running
 from moored.verbs.startable import refuse_if_removing, refuse_unless_startable
+from moored.verbs.steps import STEPS
 
 if TYPE_CHECKING:
     from moored.model.spec import Spec
@@ -22,21 +22,6 @@ if TYPE_CHECKING:
 
 STAND_IN: Final = ContainerId("0" * ID_LENGTH)
 """The id of a container that is only planned."""
-STEPS: Final[dict[str, tuple[Kind, ...]]] = {
-    "admit": (),
-    "record": (),
-    "join": (),
-    "rootfs": (Kind.LAYER,),
-    "files": (Kind.FILES, Kind.OUTPUT),
-    "mounts": (Kind.SHM,),
-    "spec": (),
-    "container": (Kind.CONTAINER,),
-    "task": (Kind.CGROUP, Kind.BUNDLE, Kind.TASK),
-    "watch": (),
-    "run": (),
-    "commit": (),
-}
-"""The steps of a start, and what each acquires unless it is there already."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +67,7 @@ class Planner:
 
     def _of(self, snapshot: Snapshot) -> Plan:
         run = snapshot.run + 1
-        wanted = self.bring_up.resources(snapshot, run)
+        wanted = self.bring_up.planned(snapshot, run)
         steps = [
             Step(
                 name, tuple(f"{r.kind} {r.key}" for kind in kinds for r in wanted if r.kind is kind)

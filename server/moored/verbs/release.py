@@ -67,7 +67,16 @@ class Holders(Protocol):
 
 
 class Releaser:
-    def __init__(self, holders: Holders, *, clock: Clock, limit: float, measures: Measures) -> None:
+    def __init__(
+        self,
+        holders: Holders,
+        *,
+        more: Mapping[Kind, Callable[[str], Awaitable[bool]]],
+        clock: Clock,
+        limit: float,
+        measures: Measures,
+    ) -> None:
+        """``more``: how kinds are released that the holders do not know."""
         self._holders = holders
         self._clock = clock
         self._limit = limit
@@ -83,6 +92,7 @@ class Releaser:
             Kind.LAYER: holders.remove_layer,
             Kind.CONTAINER: holders.remove_container,
             Kind.OUTPUT: partial(_threaded, holders.remove_output),
+            **more,
         }
 
     async def release(self, resource: Resource) -> bool:

@@ -147,9 +147,7 @@ class Starter:
         saga = attempt.saga
         try:
             async with saga.step("record", limit=None):
-                wanted = self.bring_up.resources(claim.snapshot, run)
-                requested = StartRequested(run, wanted, attempt.intent, self.clock.now())
-                await claim.apply(requested, request=attempt.request)
+                await self._record(claim, attempt, run)
             await self.bring_up.bring_up(claim, saga, attempt.trace_id)
         except BaseException as error:
             if isinstance(claim.snapshot.state, Starting):
@@ -159,6 +157,13 @@ class Starter:
                     error.add_note(str(second))
             raise
         return StartOutcome(claim.snapshot, already_running=False)
+
+    async def _record(self, claim: Claim, attempt: Attempt, run: int) -> None:
+        with self.bring_up.reserved(claim.snapshot, run) as plan:
+            requested = StartRequested(
+                run, plan.resources, attempt.intent, self.clock.now(), plan.networks
+            )
+            await claim.apply(requested, request=attempt.request)
 
 
 def _trace_id(span: Span) -> str:

@@ -1,0 +1,25 @@
+"""What a caller asked for of networks, from the wire into the model's values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moored.model.network import Attachment, Dns
+
+if TYPE_CHECKING:
+    from moorage.v1 import container_pb2
+
+
+def networks(message: container_pb2.ContainerSpec) -> tuple[Attachment, ...]:
+    return tuple(
+        Attachment(name=asked.name, addresses=tuple(asked.addresses), mac_address=asked.mac_address)
+        for asked in message.networks
+    )
+
+
+def dns(message: container_pb2.DnsConfig) -> Dns:
+    return Dns(
+        servers=tuple(message.servers),
+        searches=tuple(message.searches),
+        options=tuple(message.options),
+    )

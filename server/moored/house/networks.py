@@ -1,0 +1,21 @@
+"""The networks of this server, with what they need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moored.network.networks import Networks
+from moored.network.sandboxes import Sandboxes
+
+if TYPE_CHECKING:
+    from moored.config import Settings
+    from moored.directory import Directory
+
+
+def build_networks(settings: Settings, directory: Directory) -> Networks:
+    sandboxes = Sandboxes()
+    return Networks(
+        attachers=(),
+        sandboxes=sandboxes,
+        default=settings.network,
+    )

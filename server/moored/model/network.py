@@ -1,0 +1,59 @@
+"""Networks as they are asked for, and interfaces as they came to be. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from moored.model.spec import Spec
+
+NONE: Final = "none"
+HOST: Final = "host"
+BRIDGE: Final = "bridge"
+SHARED: Final = "container:"
+"""What the name of another container's network begins with."""
+HOST_GATEWAY: Final = "host-gateway"
+"""Stands for the host's address among the extra hosts."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """An interface that was asked for."""
+
+    name: str
+    addresses: tuple[str, ...] = ()
+    mac_address: str = ""
+
+
+@dataclass(frozen=True)
+class Dns:
+    servers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Attached:
+    """An interface of a run: as it was planned, and once the run has begun as it is."""
+
+    network: str
+    interface: str
+    addresses: tuple[str, ...] = ()
+    """With the length of the network's prefix."""
+    gateways: tuple[str, ...] = ()
+    mac_address: str = ""
+
+
+def attachments(spec: Spec, mode: str) -> tuple[Attachment, ...]:
+    """Return the interfaces that a container has, in order. ``mode`` is its resolved network."""
+    if spec.networks:
+        return spec.networks
+    return () if mode in (NONE, HOST) or mode.startswith(SHARED) else (Attachment(mode),)
+
+
+def names(spec: Spec) -> tuple[str, ...]:
+    """Return what ``spec`` names, as far as it names anything."""
+    if spec.networks:
+        return tuple(asked.name for asked in spec.networks)
+    return (spec.network,) if spec.network else ()

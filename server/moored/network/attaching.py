@@ -1,0 +1,84 @@
+"""What connects a run to one network: the built-in bridge, or whatever else is put in its place.
+
+An attacher promises: what it will acquire is known before it acquires any of it; ``attach`` gives
+the interface or raises, and leaves it to the release of those resources to undo what it did; each
+release works from the resource's key alone, also in another process than the one that attached,
+finds nothing without complaint, and says whether there was anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from moored.model.identity import ContainerId, RunId, run_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from moored.errors import Violation
+    from moored.model.network import Attached, Attachment
+    from moored.model.resources import Kind, Resource
+    from moored.network.sandboxes import Sandbox
+
+Way: TypeAlias = Callable[[str], Awaitable[bool]]
+"""Lets go of the resource with this key, and returns whether there was anything."""
+
+
+@dataclass(frozen=True)
+class AttachRequest:
+    """One interface of one run."""
+
+    container: ContainerId
+    run: int
+    interface: str
+    """Inside the sandbox."""
+    asked: Attachment
+    first: bool
+    """Whether it gives the default route."""
+
+    @property
+    def run_id(self) -> RunId:
+        return run_id(self.container, self.run)
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """What one interface will hold, and how it will look as far as that is known."""
+
+    resources: tuple[Resource, ...]
+    attached: Attached
+
+
+class Attacher(Protocol):
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The networks that it can attach to now."""
+
+    @property
+    def ways(self) -> Mapping[Kind, Way]:
+        """How each kind of resource that it acquires is released."""
+
+    def violations(self, asked: Attachment) -> Iterable[Violation]:
+        """Yield what cannot be done here, with fields relative to the attachment."""
+
+    def planned(self, request: AttachRequest) -> tuple[Resource, ...]:
+        """Return what would be acquired. What only a reservation tells is in angle brackets."""
+
+    def reserve(self, request: AttachRequest) -> Reservation:
+        """Take what only one can have, for this run. Raises what a caller can act on.
+
+        It stays taken until ``settle``: by then the record names it, or it is not wanted.
+        """
+
+    def settle(self, reservation: Reservation) -> None: ...
+
+    def prepare(self) -> None:
+        """Set what has to be set in a new namespace before there is any interface in it."""
+
+    async def attach(self, sandbox: Sandbox, request: AttachRequest, planned: Attached) -> Attached:
+        """Make the interface. Raises NetworkFailed."""
+
+    async def recall(self, planned: Attached) -> Attached:
+        """Return the interface of a run that this process did not attach."""

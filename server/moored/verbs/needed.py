@@ -1,0 +1,92 @@
+"""What a start needs of the rooms below it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from moored.model.sharing import NETWORK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from moored.containerd.values import ContainerRecord, Mount, Runtime
+    from moored.model.identity import ContainerId, RunId
+    from moored.model.network import Attached
+    from moored.model.state import Snapshot
+    from moored.model.users import Identity
+    from moored.network.networks import Plan
+    from moored.network.sandboxes import Sandbox
+    from moored.verbs.furnishing import Furnished
+    from moored.verbs.joining import Joined
+
+
+class Tasks(Protocol):
+    async def create(
+        self,
+        run: RunId,
+        *,
+        runtime: Runtime,
+        rootfs: Sequence[Mount],
+        stdout: str,
+        stderr: str,
+        within: float,
+    ) -> int: ...
+    async def start(self, run: RunId, *, within: float) -> int: ...
+
+
+class Containers(Protocol):
+    async def create(self, record: ContainerRecord) -> None: ...
+
+
+class Layers(Protocol):
+    async def prepare(self, key: str, *, parent: str, labels: Mapping[str, str]) -> list[Mount]: ...
+    async def mounts(self, key: str) -> list[Mount] | None: ...
+
+
+class Networks(Protocol):
+    def planned(self, snapshot: Snapshot, run: int) -> Plan: ...
+    def reserved(self, snapshot: Snapshot, run: int) -> AbstractContextManager[Plan]: ...
+    async def open(self, snapshot: Snapshot) -> Sandbox: ...
+    async def attach(self, snapshot: Snapshot, sandbox: Sandbox) -> tuple[Attached, ...]: ...
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What was written for one run: where its output goes, and what is mounted over /etc."""
+
+    stdout: str
+    stderr: str
+    mounts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the runtime spec is made from, beside the container's own."""
+
+    files: RunFiles
+    joined: Joined
+    furnished: Furnished
+    who: Identity | None
+    """None: only planned."""
+    sandbox: str = ""
+    """Where its network namespace is. Empty: the runtime makes one, or it is joined."""
+
+    @property
+    def namespaces(self) -> Mapping[str, str]:
+        own = {NETWORK: self.sandbox} if self.sandbox else {}
+        return {**self.joined.paths, **own}
+
+
+class Files(Protocol):
+    def write(self, snapshot: Snapshot, run: int, joined: Joined) -> RunFiles: ...
+    def introduce(self, snapshot: Snapshot, networks: Sequence[Attached]) -> None: ...
+    def planned(self, snapshot: Snapshot, run: int) -> RunFiles: ...
+
+
+class Watch(Protocol):
+    """Whoever waits for the exits of runs."""
+
+    def watch(self, container: ContainerId, run: int) -> None: ...
+    async def unwatch(self, container: ContainerId, run: int) -> None: ...

@@ -1,0 +1,36 @@
+"""The steps of a start by name, in order, and what each acquires unless it is there already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from moored.model.resources import Kind
+
+if TYPE_CHECKING:
+    from moored.model.resources import Resource
+    from moored.model.state import Snapshot
+
+STEPS: Final[dict[str, tuple[Kind, ...]]] = {
+    "admit": (),
+    "record": (),
+    "join": (),
+    "rootfs": (Kind.LAYER,),
+    "files": (Kind.FILES, Kind.OUTPUT),
+    "mounts": (Kind.SHM,),
+    "network": (Kind.SANDBOX,),
+    "spec": (),
+    "container": (Kind.CONTAINER,),
+    "attach": (Kind.BRIDGE, Kind.ADDRESS, Kind.LINK),
+    "task": (Kind.CGROUP, Kind.BUNDLE, Kind.TASK),
+    "watch": (),
+    "run": (),
+    "commit": (),
+}
+"""Within a step, what is undone first comes last. Beside each other: rootfs, files, mounts
+and network; attach and task."""
+
+
+def acquired(step: str, snapshot: Snapshot) -> tuple[Resource, ...]:
+    """Return what a step of the current run acquires."""
+    mine = [resource for resource in snapshot.resources if resource.run == snapshot.run]
+    return tuple(resource for kind in STEPS[step] for resource in mine if resource.kind is kind)
