@@ -181,6 +181,14 @@ class Settings(BaseModel):
     """The policy's file. Empty: its defaults."""
     network: Annotated[str, AfterValidator(_network)] = "none"
     """What a spec that names none means."""
+    cni_config_dir: Directory = Path("/etc/cni/net.d")
+    cni_bin_dir: Annotated[tuple[Directory, ...], BeforeValidator(_parts)] = (
+        Path("/opt/cni/bin"),
+        Path("/usr/lib/cni"),
+    )
+    """Where the plugins of networks are, in the order in which they are looked for."""
+    cni_cache_dir: Directory = Field(default_factory=lambda known: known["root"] / "cni")
+    """What the undo of each attachment needs."""
     concurrent_starts: Annotated[int, Field(ge=0)] = 0
     """0: twice the processors."""
     start_queue_timeout: Seconds = 30.0
@@ -315,5 +323,5 @@ def _toml(name: str, value: Any) -> str:
         pairs = (f"{json.dumps(k)} = {json.dumps(v)}" for k, v in sorted(value.items()))
         return f"{{ {', '.join(pairs)} }}"
     if isinstance(value, tuple):
-        return f"[{', '.join(json.dumps(item, ensure_ascii=False) for item in value)}]"
+        return f"[{', '.join(json.dumps(str(item), ensure_ascii=False) for item in value)}]"
     return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)

@@ -124,6 +124,11 @@ class Scripted:
         self._orders.clear()
         self._write()
 
+    def forget(self) -> None:
+        """Keep nothing of what was asked until now."""
+        for name in ("calls", "hangs"):
+            (self.home / name).unlink(missing_ok=True)
+
     @property
     def calls(self) -> list[Called]:
         file = self.home / "calls"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from moored.model.network import Bandwidth
 from moored.network.cni import configuration
 from moored.network.cni.plugins import PluginFailed
-from moored.network.cni.wishes import Bandwidth, Port
+from moored.network.cni.wishes import Port
 from tests.cni.conftest import ETH0, ETH1, RUN
 from tests.cni.scripted import VERSIONS, conflist
 from tests.outside import processes

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moored.model.network import Dns
 from moored.network.cni import results
-from moored.network.cni.results import BadAnswer, Dns
+from moored.network.cni.results import BadAnswer
 from tests.cni.test_configuration import JSON
 
 DUAL: dict[str, Any] = {

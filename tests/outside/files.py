@@ -21,7 +21,9 @@ _QUIET: Final = frozenset(
     }
 )
 """What a daemon has that has nothing to do."""
-_EMPTY: Final = frozenset({"root", "state", "root/output", "state/runs", "state/shm"})
+_EMPTY: Final = frozenset(
+    {"root", "state", "root/output", "root/cni", "state/runs", "state/shm", "state/cni"}
+)
 """Directories that it may keep."""
 _EMBEDDED: Final = "containerd"
 """An embedded containerd's own root and state: others look there."""

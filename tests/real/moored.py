@@ -48,7 +48,9 @@ class Moored:
         instance: str,
         settings: Mapping[str, str] | None = None,
         flags: tuple[str, ...] = (),
+        host_network: str = "",
     ) -> None:
+        """``host_network`` is the path of a network namespace that it takes for the host's."""
         self.home: Final = home
         self.root: Final = home / "root"
         self.state: Final = home / "state"
@@ -61,6 +63,7 @@ class Moored:
         self._containerd = containerd
         self._settings = dict(settings or {})
         self._flags = flags
+        self._entering = ("nsenter", f"--net={host_network}") if host_network else ()
         self._process: subprocess.Popen[bytes] | None = None
         self._told = 0
         self._file = home / "moored.toml"
@@ -74,6 +77,7 @@ class Moored:
     @property
     def command(self) -> list[str]:
         return [
+            *self._entering,
             *(sys.executable, "-m", "moored"),
             *("--root", str(self.root), "--state", str(self.state)),
             *("--listen", self.address, "--containerd", self._containerd),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.outside import containerd as seen
-from tests.outside import processes
+from tests.outside import kernel, processes
 from tests.outside.world import Place, World, look, settled
 from tests.real.containerd import Containerd
 from tests.real.moored import Moored
@@ -28,6 +28,7 @@ BUILDER: Final = Path(__file__).parents[2] / "demo" / "busybox_image.py"
 SETTLE_WITHIN: Final = 15.0
 """Shims end after their last answer, and nobody says when."""
 _BUILD_WITHIN: Final = 60.0
+_UMOUNT_WITHIN: Final = 10.0
 
 
 def build_archive(path: Path, *options: str) -> Path:
@@ -57,6 +58,7 @@ class Site:
         *,
         instance: str = "",
         flags: tuple[str, ...] = (),
+        host_network: str = "",
     ) -> Moored:
         """Return a moored that was not started yet."""
         name = instance or f"t{secrets.token_hex(4)}"
@@ -67,16 +69,21 @@ class Site:
             instance=name,
             settings={"runtimes": runtimes, **(settings or {})},
             flags=flags,
+            host_network=host_network,
         )
         self.daemons.append(daemon)
         self._last = None
         return daemon
 
     def start_moored(
-        self, settings: Mapping[str, str] | None = None, *, instance: str = ""
+        self,
+        settings: Mapping[str, str] | None = None,
+        *,
+        instance: str = "",
+        host_network: str = "",
     ) -> Moored:
         """Return a moored that serves, with the busybox image in it."""
-        daemon = self.moored(settings, instance=instance)
+        daemon = self.moored(settings, instance=instance, host_network=host_network)
         daemon.start()
         daemon.import_image(self._archive)
         return daemon
@@ -129,6 +136,8 @@ class Site:
                 daemon.kill()
         self.gate.close()
         self.containerd.dismantle(daemon.instance for daemon in self.daemons)
+        for point in sorted(kernel.mounts(self.directory), reverse=True):
+            subprocess.run(["umount", "--lazy", point], check=True, timeout=_UMOUNT_WITHIN)
         shutil.rmtree(self.directory)
         if left := processes.naming(str(self.directory)):
             raise RuntimeError(f"cannot end {sorted(left)} of {self.directory}")

@@ -177,14 +177,39 @@ class ContainerSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., rlimits: _Optional[_Iterable[_Union[_resources_pb2.Rlimit, _Mapping]]] = ..., oom_score_adjust: _Optional[int] = ..., umask: _Optional[int] = ..., supplementary_groups: _Optional[_Iterable[str]] = ..., network: _Optional[str] = ..., networks: _Optional[_Iterable[_Union[NetworkAttachment, _Mapping]]] = ..., dns: _Optional[_Union[DnsConfig, _Mapping]] = ..., extra_hosts: _Optional[_Iterable[str]] = ..., domain_name: _Optional[str] = ..., read_only_rootfs: bool = ..., shm_size: _Optional[int] = ..., ipc: _Optional[str] = ..., pid: _Optional[str] = ..., uts: _Optional[str] = ..., restart_policy: _Optional[_Union[RestartPolicy, _Mapping]] = ...) -> None: ...
 
 class NetworkAttachment(_message.Message):
-    __slots__ = ("name", "addresses", "mac_address")
+    __slots__ = ("name", "addresses", "mac_address", "bandwidth", "aliases", "cni_args")
+    class CniArgsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     MAC_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    BANDWIDTH_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    CNI_ARGS_FIELD_NUMBER: _ClassVar[int]
     name: str
     addresses: _containers.RepeatedScalarFieldContainer[str]
     mac_address: str
-    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., mac_address: _Optional[str] = ...) -> None: ...
+    bandwidth: Bandwidth
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    cni_args: _containers.ScalarMap[str, str]
+    def __init__(self, name: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., mac_address: _Optional[str] = ..., bandwidth: _Optional[_Union[Bandwidth, _Mapping]] = ..., aliases: _Optional[_Iterable[str]] = ..., cni_args: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class Bandwidth(_message.Message):
+    __slots__ = ("ingress_rate", "ingress_burst", "egress_rate", "egress_burst")
+    INGRESS_RATE_FIELD_NUMBER: _ClassVar[int]
+    INGRESS_BURST_FIELD_NUMBER: _ClassVar[int]
+    EGRESS_RATE_FIELD_NUMBER: _ClassVar[int]
+    EGRESS_BURST_FIELD_NUMBER: _ClassVar[int]
+    ingress_rate: int
+    ingress_burst: int
+    egress_rate: int
+    egress_burst: int
+    def __init__(self, ingress_rate: _Optional[int] = ..., ingress_burst: _Optional[int] = ..., egress_rate: _Optional[int] = ..., egress_burst: _Optional[int] = ...) -> None: ...
 
 class DnsConfig(_message.Message):
     __slots__ = ("servers", "searches", "options")

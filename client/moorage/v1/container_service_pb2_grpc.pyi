@@ -65,6 +65,9 @@ class ContainerServiceStub:
       NOT_FOUND            IMAGE_NOT_FOUND       spec.image names nothing that was imported.
       ALREADY_EXISTS       NAME_TAKEN            Metadata has the container that holds it.
       INVALID_ARGUMENT     RUNTIME_UNKNOWN       spec.runtime is none of the server's.
+      INVALID_ARGUMENT     NETWORK_UNKNOWN       A network is none of those that are here; the message
+                                                 lists them, and the configuration files that are
+                                                 none, with why.
       PERMISSION_DENIED    HOST_NETWORK_NOT_ALLOWED  The policy does not allow "host".
       PERMISSION_DENIED    NOT_ALLOWED_BY_POLICY  A field asks for more than the policy allows;
                                                  BadRequest has its path, metadata the rule.
@@ -98,7 +101,10 @@ class ContainerServiceStub:
       RESOURCE_EXHAUSTED   ADDRESSES_EXHAUSTED     The network has no free address. Nothing happened.
       INTERNAL             NETWORK_FAILED          The network could not be set up: step and message
                                                    say what. Undone. The restart policy does not try
-                                                   again, since it would fail again.
+                                                   again, since it would fail again. What a plugin
+                                                   reported is in the metadata too: network, plugin,
+                                                   cni_code, cni_message, cni_details. Codes 11, 50
+                                                   and 51 mean that a later call may succeed.
       INVALID_ARGUMENT     CHECKPOINT_NOT_ENABLED  Checkpoints are not served.
       PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
       ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.
@@ -287,6 +293,9 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
       NOT_FOUND            IMAGE_NOT_FOUND       spec.image names nothing that was imported.
       ALREADY_EXISTS       NAME_TAKEN            Metadata has the container that holds it.
       INVALID_ARGUMENT     RUNTIME_UNKNOWN       spec.runtime is none of the server's.
+      INVALID_ARGUMENT     NETWORK_UNKNOWN       A network is none of those that are here; the message
+                                                 lists them, and the configuration files that are
+                                                 none, with why.
       PERMISSION_DENIED    HOST_NETWORK_NOT_ALLOWED  The policy does not allow "host".
       PERMISSION_DENIED    NOT_ALLOWED_BY_POLICY  A field asks for more than the policy allows;
                                                  BadRequest has its path, metadata the rule.
@@ -320,7 +329,10 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
       RESOURCE_EXHAUSTED   ADDRESSES_EXHAUSTED     The network has no free address. Nothing happened.
       INTERNAL             NETWORK_FAILED          The network could not be set up: step and message
                                                    say what. Undone. The restart policy does not try
-                                                   again, since it would fail again.
+                                                   again, since it would fail again. What a plugin
+                                                   reported is in the metadata too: network, plugin,
+                                                   cni_code, cni_message, cni_details. Codes 11, 50
+                                                   and 51 mean that a later call may succeed.
       INVALID_ARGUMENT     CHECKPOINT_NOT_ENABLED  Checkpoints are not served.
       PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
       ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.
@@ -512,6 +524,9 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
           NOT_FOUND            IMAGE_NOT_FOUND       spec.image names nothing that was imported.
           ALREADY_EXISTS       NAME_TAKEN            Metadata has the container that holds it.
           INVALID_ARGUMENT     RUNTIME_UNKNOWN       spec.runtime is none of the server's.
+          INVALID_ARGUMENT     NETWORK_UNKNOWN       A network is none of those that are here; the message
+                                                     lists them, and the configuration files that are
+                                                     none, with why.
           PERMISSION_DENIED    HOST_NETWORK_NOT_ALLOWED  The policy does not allow "host".
           PERMISSION_DENIED    NOT_ALLOWED_BY_POLICY  A field asks for more than the policy allows;
                                                      BadRequest has its path, metadata the rule.
@@ -551,7 +566,10 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
           RESOURCE_EXHAUSTED   ADDRESSES_EXHAUSTED     The network has no free address. Nothing happened.
           INTERNAL             NETWORK_FAILED          The network could not be set up: step and message
                                                        say what. Undone. The restart policy does not try
-                                                       again, since it would fail again.
+                                                       again, since it would fail again. What a plugin
+                                                       reported is in the metadata too: network, plugin,
+                                                       cni_code, cni_message, cni_details. Codes 11, 50
+                                                       and 51 mean that a later call may succeed.
           INVALID_ARGUMENT     CHECKPOINT_NOT_ENABLED  Checkpoints are not served.
           PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
           ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moored.model.network import Attachment, Dns
+from moored.model.network import Attachment, Bandwidth, Dns
 
 if TYPE_CHECKING:
     from moorage.v1 import container_pb2
@@ -12,8 +12,24 @@ if TYPE_CHECKING:
 
 def networks(message: container_pb2.ContainerSpec) -> tuple[Attachment, ...]:
     return tuple(
-        Attachment(name=asked.name, addresses=tuple(asked.addresses), mac_address=asked.mac_address)
+        Attachment(
+            name=asked.name,
+            addresses=tuple(asked.addresses),
+            mac_address=asked.mac_address,
+            bandwidth=_bandwidth(asked.bandwidth) if asked.HasField("bandwidth") else None,
+            aliases=tuple(asked.aliases),
+            arguments=dict(asked.cni_args),
+        )
         for asked in message.networks
+    )
+
+
+def _bandwidth(message: container_pb2.Bandwidth) -> Bandwidth:
+    return Bandwidth(
+        ingress_rate=message.ingress_rate,
+        ingress_burst=message.ingress_burst,
+        egress_rate=message.egress_rate,
+        egress_burst=message.egress_burst,
     )
 
 

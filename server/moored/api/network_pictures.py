@@ -7,13 +7,27 @@ from typing import TYPE_CHECKING
 from moorage.v1 import container_pb2 as wire
 
 if TYPE_CHECKING:
-    from moored.model.network import Attached, Attachment, Dns
+    from moored.model.network import Attached, Attachment, Bandwidth, Dns
     from moored.model.state import Snapshot
 
 
 def attachment(asked: Attachment) -> wire.NetworkAttachment:
     return wire.NetworkAttachment(
-        name=asked.name, addresses=asked.addresses, mac_address=asked.mac_address
+        name=asked.name,
+        addresses=asked.addresses,
+        mac_address=asked.mac_address,
+        bandwidth=_bandwidth(asked.bandwidth) if asked.bandwidth else None,
+        aliases=asked.aliases,
+        cni_args=asked.arguments,
+    )
+
+
+def _bandwidth(asked: Bandwidth) -> wire.Bandwidth:
+    return wire.Bandwidth(
+        ingress_rate=asked.ingress_rate,
+        ingress_burst=asked.ingress_burst,
+        egress_rate=asked.egress_rate,
+        egress_burst=asked.egress_burst,
     )
 
 

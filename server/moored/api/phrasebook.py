@@ -29,6 +29,7 @@ OUTBOUND: Final[dict[type[errors.MooredError], StatusCode]] = {
     errors.InvalidField: StatusCode.INVALID_ARGUMENT,
     errors.NotServed: StatusCode.INVALID_ARGUMENT,
     errors.RuntimeUnknown: StatusCode.INVALID_ARGUMENT,
+    errors.NetworkUnknown: StatusCode.INVALID_ARGUMENT,
     errors.CheckpointNotEnabled: StatusCode.INVALID_ARGUMENT,
     errors.InvalidPageToken: StatusCode.INVALID_ARGUMENT,
     errors.AmbiguousReference: StatusCode.INVALID_ARGUMENT,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from moored.feed import KEPT, Feed
 from moored.house.adapters import Adapters
 from moored.house.networks import build_networks
+from moored.house.plugin_networks import plugin_networks
 from moored.keepers.memory import Memory
 from moored.keepers.restarts import Timers
 from moored.ledger.store import Ledger
@@ -66,7 +67,8 @@ class Ground:
             ledger, now=site.clock.now, feed=feed, known=known, patience=settings.step_timeout
         )
         owner = Owner()
-        networks = build_networks(settings, registry)
+        plugins = stack.enter_context(plugin_networks(settings, site.tracer))
+        networks = build_networks(settings, registry, plugins)
         return cls(
             site=site,
             registry=registry,

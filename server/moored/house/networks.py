@@ -10,12 +10,13 @@ from moored.network.sandboxes import Sandboxes
 if TYPE_CHECKING:
     from moored.config import Settings
     from moored.directory import Directory
+    from moored.network.cni.attacher import PluginNetworks
 
 
-def build_networks(settings: Settings, directory: Directory) -> Networks:
+def build_networks(settings: Settings, directory: Directory, plugins: PluginNetworks) -> Networks:
     sandboxes = Sandboxes()
     return Networks(
-        attachers=(),
+        attachers=(plugins,),
         sandboxes=sandboxes,
         default=settings.network,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -18,12 +18,26 @@ HOST_GATEWAY: Final = "host-gateway"
 
 
 @dataclass(frozen=True)
+class Bandwidth:
+    """Bits per second, and bits at once, as seen from the container; 0 for no limit."""
+
+    ingress_rate: int = 0
+    ingress_burst: int = 0
+    egress_rate: int = 0
+    egress_burst: int = 0
+
+
+@dataclass(frozen=True)
 class Attachment:
     """An interface that was asked for."""
 
     name: str
     addresses: tuple[str, ...] = ()
     mac_address: str = ""
+    bandwidth: Bandwidth | None = None
+    aliases: tuple[str, ...] = ()
+    arguments: dict[str, str] = field(default_factory=dict)
+    """What plugins are told as CNI_ARGS."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,8 @@ class Attached:
     """With the length of the network's prefix."""
     gateways: tuple[str, ...] = ()
     mac_address: str = ""
+    dns: Dns = Dns()
+    """Whom to ask for names, where the network says so."""
 
 
 def attachments(spec: Spec, mode: str) -> tuple[Attachment, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from moored.errors import Violation
+from moored.model import cni_rules
 from moored.model.network import HOST, HOST_GATEWAY, NONE, SHARED, Attachment, Dns
 from moored.model.spec import Spec
 
@@ -71,6 +72,8 @@ def _attachment(asked: Attachment, path: str) -> Iterator[Violation]:
         elif found.version in versions:
             yield Violation(f"{path}.addresses[{number}]", f"is a second of IPv{found.version}")
         versions.add(found.version if found else 0)
+    for broken in cni_rules.violations(asked):
+        yield Violation(f"{path}.{broken.field}", broken.why)
     if asked.mac_address and not _is_station(asked.mac_address):
         yield Violation(
             f"{path}.mac_address", "must be six hexadecimal bytes with colons, not a multicast one"

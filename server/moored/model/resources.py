@@ -19,6 +19,8 @@ class Kind(StrEnum):
     CGROUP = "cgroup"
     SHM = "shm"
     """Where /dev/shm is mounted on the host, of a run that shares it."""
+    ATTACHMENT = "attachment"
+    """To a network that plugins make."""
     LINK = "link"
     """The host's end of an interface."""
     ADDRESS = "address"

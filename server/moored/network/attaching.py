@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from moored.model.identity import ContainerId, RunId, run_id
+from moored.model.network import Dns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +38,8 @@ class AttachRequest:
     asked: Attachment
     first: bool
     """Whether it gives the default route."""
+    dns: Dns = Dns()
+    """What was asked for the whole container."""
 
     @property
     def run_id(self) -> RunId:
@@ -55,6 +58,10 @@ class Attacher(Protocol):
     @property
     def names(self) -> tuple[str, ...]:
         """The networks that it can attach to now."""
+
+    @property
+    def faults(self) -> Mapping[str, str]:
+        """Why there are not more of them: by where it is written, what is wrong there."""
 
     @property
     def ways(self) -> Mapping[Kind, Way]:
@@ -80,5 +87,5 @@ class Attacher(Protocol):
     async def attach(self, sandbox: Sandbox, request: AttachRequest, planned: Attached) -> Attached:
         """Make the interface. Raises NetworkFailed."""
 
-    async def recall(self, planned: Attached) -> Attached:
+    async def recall(self, request: AttachRequest, planned: Attached) -> Attached:
         """Return the interface of a run that this process did not attach."""

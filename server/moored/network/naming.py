@@ -43,7 +43,7 @@ class Naming:
         return {
             "hosts": self.hosts(snapshot, hostname, ()),
             "hostname": f"{hostname}\n",
-            "resolv.conf": self._resolv_conf(snapshot),
+            "resolv.conf": self.resolv_conf(snapshot, snapshot.networks),
         }
 
     def hosts(self, snapshot: Snapshot, hostname: str, networks: Sequence[Attached]) -> str:
@@ -59,7 +59,12 @@ class Naming:
         gateways = [gateway for network in networks for gateway in network.gateways]
         return "".join((_LOOPBACK, *own, *_extra_lines(spec, gateways)))
 
-    def _resolv_conf(self, snapshot: Snapshot) -> str:
+    def resolv_conf(self, snapshot: Snapshot, networks: Sequence[Attached]) -> str:
+        """Return the text of resolv.conf for a container that has these interfaces.
+
+        Part by part, what was asked for goes before what its networks say, and that before what
+        the host has.
+        """
         asked = snapshot.spec.dns
         if _is_alone(snapshot):
             return resolvers.render(asked)
@@ -67,8 +72,10 @@ class Naming:
         if snapshot.network == HOST:
             found = resolvers.read(text)
             return text if asked == Dns() else resolvers.render(resolvers.overridden(found, asked))
-        reachable = resolvers.reachable(self._found(text), ipv6=_has_ipv6(snapshot.networks))
-        return resolvers.render(resolvers.overridden(reachable, asked))
+        found = resolvers.reachable(self._found(text), ipv6=_has_ipv6(networks))
+        for told in (*(network.dns for network in reversed(networks)), asked):
+            found = resolvers.overridden(found, told)
+        return resolvers.render(found)
 
     def _found(self, text: str) -> Dns:
         """Return what the host has; of a local resolver, whom that one asks."""

@@ -60,11 +60,18 @@ class Networks:
         return spec.network or self.default
 
     def unknown(self, spec: Spec) -> Iterator[Violation]:
-        """Yield the networks of ``spec`` that are not here."""
+        """Yield the networks of ``spec`` that are not here, with what may be why."""
         for number, asked in enumerate(attachments(spec, spec.network or self.default)):
             if self._of(asked.name) is None:
                 field = f"networks[{number}].name" if spec.networks else "network"
-                yield Violation(field, f"{asked.name!r} is none of {', '.join(self.names)}")
+                here = ", ".join(self.names)
+                yield Violation(
+                    field, f"{asked.name!r} is not here; there are {here}{self._faults()}"
+                )
+
+    def _faults(self) -> str:
+        found = [each for attacher in self.attachers for each in attacher.faults.items()]
+        return "".join(f"; {place} {why}" for place, why in found)
 
     def violations(self, spec: Spec) -> Iterator[Violation]:
         """Yield what of ``spec`` the networks that it names cannot do."""
@@ -124,19 +131,25 @@ class Networks:
 
     async def recall(self, snapshot: Snapshot) -> tuple[Attached, ...]:
         """Return the interfaces of a run that was begun by a server before this one."""
-        recalled = [self._recalled(planned) for planned in snapshot.networks]
+        requests = self._requests(snapshot, snapshot.run)
+        recalled = [
+            self._recalled(request, planned)
+            for request, planned in zip(requests, snapshot.networks, strict=True)
+        ]
         return tuple(await asyncio.gather(*recalled))
 
-    async def _recalled(self, planned: Attached) -> Attached:
+    async def _recalled(self, request: AttachRequest, planned: Attached) -> Attached:
         attacher = self._of(planned.network)
-        return planned if attacher is None else await attacher.recall(planned)
+        return planned if attacher is None else await attacher.recall(request, planned)
 
     async def _close(self, run: str) -> bool:
         return self.sandboxes.close(RunId(run))
 
     def _requests(self, snapshot: Snapshot, run: int) -> list[AttachRequest]:
         return [
-            AttachRequest(snapshot.id, run, f"eth{number}", asked, first=number == 0)
+            AttachRequest(
+                snapshot.id, run, f"eth{number}", asked, first=number == 0, dns=snapshot.spec.dns
+            )
             for number, asked in enumerate(attachments(snapshot.spec, snapshot.network))
         ]
 

@@ -94,7 +94,7 @@ class Admission:
 
     def _check_network(self, spec: Spec) -> None:
         if found := list(self.networks.unknown(spec)):
-            raise errors.NotServed(_first("cannot create container", found), *_within(found))
+            raise errors.NetworkUnknown(_first("cannot create container", found), *_within(found))
         if found := list(self.networks.violations(spec)):
             raise errors.InvalidField(_first("cannot create container", found), *_within(found))
 

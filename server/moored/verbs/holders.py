@@ -45,9 +45,10 @@ class HostFiles:
 
     def introduce(self, snapshot: Snapshot, networks: Sequence[Attached]) -> None:
         """Complete the files of the current run, now that its addresses are known."""
+        run = run_id(snapshot.id, snapshot.run)
         name = runtime_spec.hostname(snapshot.id, snapshot.spec, self.host())
-        text = self.naming.hosts(snapshot, name, networks)
-        self.generated.rewrite(run_id(snapshot.id, snapshot.run), "hosts", text)
+        self.generated.rewrite(run, "hosts", self.naming.hosts(snapshot, name, networks))
+        self.generated.rewrite(run, "resolv.conf", self.naming.resolv_conf(snapshot, networks))
 
     def _texts(self, snapshot: Snapshot, joined: Joined) -> Mapping[str, str]:
         """Return its files; where it shares a network, those of whom it shares with."""

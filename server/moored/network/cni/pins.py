@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -32,7 +31,8 @@ class Pins:
         """Name a namespace. One that is named already keeps what it has."""
         place = self.path(run)
         self._directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-        place.touch(mode=0o444)
+        if not place.exists():
+            place.touch(mode=0o444)
         if not self._is_mounted(place):
             _mount(namespace, place)
 
@@ -48,8 +48,6 @@ class Pins:
         while self._is_mounted(place):
             _unmount(place)
         place.unlink(missing_ok=True)
-        with suppress(OSError):  # others are there
-            self._directory.rmdir()
         return True
 
     def _is_mounted(self, place: Path) -> bool:

@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from moored.model.network import Dns
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,15 +21,6 @@ _LONGEST_TEXT: Final = 1024
 
 class BadAnswer(Exception):
     """A plugin said something that the specification does not know."""
-
-
-@dataclass(frozen=True)
-class Dns:
-    """As a plugin gives it, in the words of resolv.conf."""
-
-    servers: tuple[str, ...] = ()
-    searches: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

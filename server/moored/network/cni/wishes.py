@@ -14,8 +14,8 @@ from moored.errors import Violation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from moored.model.network import Bandwidth, Dns
     from moored.network.cni.configuration import NetworkList
-    from moored.network.cni.results import Dns
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,6 @@ class Port:
     protocol: str
     """``tcp``, ``udp`` or ``sctp``."""
     host_address: str = ""
-
-
-@dataclass(frozen=True)
-class Bandwidth:
-    """Bits per second, and bits at once; 0 for no limit."""
-
-    ingress_rate: int = 0
-    ingress_burst: int = 0
-    egress_rate: int = 0
-    egress_burst: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,14 +48,15 @@ _FIELDS: Final = {
 """Which field of an attachment needs which capability."""
 
 
-def refusals(wish: Wish, network: NetworkList, path: str) -> list[Violation]:
-    """Return each field at ``path`` that asks for what ``network`` does not declare."""
+def refusals(wish: Wish, network: NetworkList) -> list[Violation]:
+    """Return each field of an attachment that asks for what ``network`` does not declare."""
     asked = capability_arguments(wish)
     return [
-        Violation(f"{path}{name}", f"cannot be had: network {network.name!r} declares {lacking}")
+        Violation(
+            name, f"cannot be had: network {network.name!r} declares no capability {capability!r}"
+        )
         for capability, name in _FIELDS.items()
         if capability in asked and capability not in network.capabilities
-        for lacking in (f"no capability {capability!r}",)
     ]
 
 
