@@ -60,9 +60,10 @@ BASE: Final = "contract-base"
 SLEEP: Final = ("/bin/sleep", "100000")
 SNAPSHOTTER: Final = "overlayfs"
 CALL_WITHIN: Final = 20.0
+_PROCESS_TYPE: Final = "types.containerd.io/opencontainers/runtime-spec/1/Process"
 _SPEC_TYPE: Final = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 _BUNDLES: Final = "io.containerd.runtime.v2.task"
-_LINKS: Final = ("sh", "sleep", "true", "false", "echo")
+_LINKS: Final = ("sh", "sleep", "true", "false", "echo", "cat")
 _CHANNEL_OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 20),
     ("grpc.min_reconnect_backoff_ms", 20),
@@ -216,6 +217,56 @@ class Subject(ABC):
 
     async def delete(self, name: str) -> tasks_pb2.DeleteResponse:
         return await self.call(self.tasks.Delete, tasks_pb2.DeleteTaskRequest(container_id=name))
+
+    async def prepare_exec(
+        self, name: str, exec_id: str, *args: str, fifos: bool = False, terminal: bool = False
+    ) -> None:
+        """Prepare an exec, with ``fifos`` on three that are called after it, stderr last."""
+        stdin, stdout, stderr = ("", "", "")
+        if fifos:
+            stdin, stdout, stderr = (str(self.fifo(exec_id, n)) for n in ("in", "out", "err"))
+        request = tasks_pb2.ExecProcessRequest(
+            container_id=name,
+            exec_id=exec_id,
+            stdin=stdin,
+            stdout=stdout,
+            stderr="" if terminal else stderr,
+            terminal=terminal,
+            spec=any_pb2.Any(type_url=_PROCESS_TYPE, value=_exec_process(args, terminal=terminal)),
+        )
+        await self.call(self.tasks.Exec, request)
+
+    def fifo(self, exec_id: str, stream: str) -> Path:
+        path = self.files / f"{exec_id}.{stream}"
+        if not path.exists():
+            os.mkfifo(path)
+        return path
+
+    async def start_exec(self, name: str, exec_id: str) -> int:
+        request = tasks_pb2.StartRequest(container_id=name, exec_id=exec_id)
+        return (await self.call(self.tasks.Start, request)).pid
+
+    async def wait_exec(self, name: str, exec_id: str) -> tasks_pb2.WaitResponse:
+        request = tasks_pb2.WaitRequest(container_id=name, exec_id=exec_id)
+        return await self.call(self.tasks.Wait, request)
+
+    async def kill_exec(self, name: str, exec_id: str, number: int = signal.SIGKILL) -> None:
+        request = tasks_pb2.KillRequest(container_id=name, exec_id=exec_id, signal=number)
+        await self.call(self.tasks.Kill, request)
+
+    async def delete_exec(self, name: str, exec_id: str) -> tasks_pb2.DeleteResponse:
+        request = tasks_pb2.DeleteProcessRequest(container_id=name, exec_id=exec_id)
+        return await self.call(self.tasks.DeleteProcess, request)
+
+    async def close_stdin(self, name: str, exec_id: str) -> None:
+        request = tasks_pb2.CloseIORequest(container_id=name, exec_id=exec_id, stdin=True)
+        await self.call(self.tasks.CloseIO, request)
+
+    async def resize(self, name: str, exec_id: str, width: int, height: int) -> None:
+        request = tasks_pb2.ResizePtyRequest(
+            container_id=name, exec_id=exec_id, width=width, height=height
+        )
+        await self.call(self.tasks.ResizePty, request)
 
     async def remove_record(self, name: str) -> None:
         await self.call(self.containers.Delete, containers_pb2.DeleteContainerRequest(id=name))
@@ -399,10 +450,24 @@ def _spec(cgroup: str, args: Sequence[str]) -> bytes:
             "capabilities": {"bounding": can, "effective": can, "permitted": can},
         },
         "root": {"path": "rootfs"},
-        "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc"},
+            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
+            {
+                "destination": "/dev/pts",
+                "type": "devpts",
+                "source": "devpts",
+                "options": ["newinstance", "ptmxmode=0666"],
+            },
+        ],
         "linux": {
             "cgroupsPath": cgroup,
             "namespaces": [{"type": t} for t in ("pid", "ipc", "uts", "mount", "network")],
         },
     }
     return json.dumps(spec).encode()
+
+
+def _exec_process(args: Sequence[str], *, terminal: bool) -> bytes:
+    process = json.loads(_spec("/none", args))["process"]
+    return json.dumps({**process, "terminal": terminal}).encode()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-KINDS = {"task", "bundle", "cgroup", "files", "layer", "container", "output"}
+KINDS = {"streams", "task", "bundle", "cgroup", "files", "layer", "container", "output"}
 
 
 async def test_create_records_a_container_and_acquires_nothing(site: Site, wire: Wire) -> None:

@@ -32,6 +32,7 @@ from tests.fakes.collector import collect, unheld
 from tests.fakes.content import Content
 from tests.fakes.diff import Diff
 from tests.fakes.events import Events
+from tests.fakes.execs import end as end_exec
 from tests.fakes.faults import Faults, Hold, Interceptor, Loss
 from tests.fakes.images import Images
 from tests.fakes.itself import Introspection, Version
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from grpc import StatusCode
 
+    from tests.fakes.execs import Exec
     from tests.fakes.store import Namespace, Task
 
 _OPTIONS: Final = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 16 * 1024 * 1024))
@@ -147,6 +149,17 @@ class FakeContainerd:
             self._tasks.deaf_to = frozenset(signals)
         else:
             self._find(run)[1].deaf_to = frozenset(signals)
+
+    def exec(self, run: str, exec_id: str) -> Exec:
+        """Return an exec, as far as it can be seen."""
+        return self._find(run)[1].execs[exec_id]
+
+    def end_exec(self, run: str, exec_id: str, status: int = 0) -> None:
+        """Let an exec's process end by itself."""
+        end_exec(self._store, self.exec(run, exec_id), status)
+
+    def task(self, run: str) -> Task:
+        return self._find(run)[1]
 
     def kill_shim(self, run: str) -> None:
         self._tasks.lose_shim(*self._find(run))

@@ -217,12 +217,49 @@ def _follows(event: Event, request: service.WatchRequest) -> bool:
     return event.revision > request.since_revision
 
 
+class Attached:
+    """Who is attached: what they sent, beside the first request."""
+
+    def __init__(self) -> None:
+        self.requests: list[service.AttachRequest] = []
+        self.stdin = bytearray()
+
+    async def serve(
+        self,
+        requests: AsyncIterator[service.AttachRequest],
+        of: FakeContainerService,
+        context: Context,
+    ) -> AsyncIterator[service.AttachResponse]:
+        first = await anext(aiter(requests))
+        await of.script.play("Attach", first, context)
+        container = await of.find(first.start.container, context)
+        yield service.AttachResponse(started=container)
+        process = of.processes[container.id]
+        hearing = asyncio.create_task(self._hear(requests))
+        async for piece in process.pieces(follow=True):
+            output = service.AttachOutput(
+                stream=piece.stream, offset=piece.offset, time=piece.time, data=piece.data
+            )
+            yield service.AttachResponse(output=output)
+        hearing.cancel()
+        end = service.AttachEnd(
+            reason=service.ATTACH_END_REASON_RUN_ENDED, exit=container.status.exit
+        )
+        yield service.AttachResponse(end=end)
+
+    async def _hear(self, requests: AsyncIterator[service.AttachRequest]) -> None:
+        async for request in requests:
+            self.requests.append(request)
+            self.stdin += request.stdin
+
+
 class FakeContainerService(container_stubs.ContainerServiceServicer):
     def __init__(self, script: Script) -> None:
         self.script = script
         self.containers: dict[str, wire.Container] = {}
         self.processes: dict[str, Process] = {}
         self.news = News()
+        self.attached = Attached()
         self.stubborn = False
         """Whether processes go on after everything but a kill."""
         self.longest_wait = timedelta(hours=1)
@@ -402,6 +439,12 @@ class FakeContainerService(container_stubs.ContainerServiceServicer):
         await self.script.play("Watch", request, context)
         async for item in self.news.watch(request, context):
             yield item
+
+    async def Attach(  # noqa: N802
+        self, request_iterator: AsyncIterator[service.AttachRequest], context: Context
+    ) -> AsyncIterator[service.AttachResponse]:
+        async for response in self.attached.serve(request_iterator, self, context):
+            yield response
 
     async def GetServerInfo(  # noqa: N802
         self, request: service.GetServerInfoRequest, context: Context

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from moored.containerd_api import containers_pb2, content_pb2, images_pb2, leases_pb2
+    from tests.fakes.execs import Exec
     from tests.fakes.refusals import Context
 
 FIRST_PID: Final = 2**22 + 1
@@ -58,6 +59,10 @@ class Task:
     pending: list[int] = field(default_factory=list)
     """Signals that a paused process gets when it goes on."""
     waiters: int = 0
+    execs: dict[str, Exec] = field(default_factory=dict)
+    window: tuple[int, int] = (0, 0)
+    """Of its terminal, as it was last resized."""
+    stdin_closed: bool = False
 
     @property
     def alive(self) -> bool:
@@ -102,6 +107,8 @@ class Inventory:
     tasks: frozenset[str]
     processes: frozenset[str]
     """Those of ``tasks`` whose process lives."""
+    execs: frozenset[str]
+    """Of ``tasks``, ended or not."""
     bundles: frozenset[str]
     """As found on the disk, whoever knows of them."""
     active_layers: frozenset[str]
@@ -186,6 +193,11 @@ class Store:
             tasks=self._named(lambda space: space.tasks),
             processes=self._named(
                 lambda space: [key for key, task in space.tasks.items() if task.alive]
+            ),
+            execs=self._named(
+                lambda space: [
+                    f"{key}/{name}" for key, task in space.tasks.items() for name in task.execs
+                ]
             ),
             bundles=frozenset(f"{place.parent.name}/{place.name}" for place in bundles),
             active_layers=layers - committed,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from google.protobuf import empty_pb2
 
@@ -14,7 +14,7 @@ from moored.containerd_api import (
     tasks_pb2,
     tasks_pb2_grpc,
 )
-from tests.fakes import creation
+from tests.fakes import creation, execs
 from tests.fakes.programs import outcome
 from tests.fakes.refusals import exists, lost, not_found, unknown
 from tests.fakes.store import Task, never
@@ -39,6 +39,11 @@ _DOING: Final = {
     task_types_pb2.PAUSED: "paused",
     task_types_pb2.STOPPED: "stopped",
 }
+
+
+class _OfATask(Protocol):
+    @property
+    def container_id(self) -> str: ...
 
 
 class Tasks(tasks_pb2_grpc.TasksServicer):
@@ -71,8 +76,10 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
             id=name,
             pid=pid,
             status=task_types_pb2.CREATED,
+            stdin=request.stdin,
             stdout=request.stdout,
             stderr=request.stderr,
+            terminal=request.terminal,
             exited_at=never(),
         )
         space.tasks[name] = Task(process, args, deaf_to=self.deaf_to)
@@ -85,6 +92,8 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
     ) -> tasks_pb2.StartResponse:
         space = self._store.there(context)
         task = self._task(space, request.container_id)
+        if request.exec_id:
+            return execs.start(self._store, task, request.exec_id)
         if task.process.status != task_types_pb2.CREATED:
             raise unknown(f"cannot start a {_DOING[task.process.status]} process: unknown")
         task.process.status = task_types_pb2.RUNNING
@@ -123,6 +132,8 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
 
     async def Get(self, request: tasks_pb2.GetRequest, context: Context) -> tasks_pb2.GetResponse:
         task = self._task(self._store.there(context), request.container_id)
+        if request.exec_id:
+            return tasks_pb2.GetResponse(process=execs.find(task, request.exec_id).process)
         return tasks_pb2.GetResponse(process=task.process)
 
     async def List(
@@ -135,6 +146,8 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
     async def Kill(self, request: tasks_pb2.KillRequest, context: Context) -> empty_pb2.Empty:
         space = self._store.there(context)
         task = self._task(space, request.container_id)
+        if request.exec_id:
+            return execs.kill(self._store, task, request.exec_id, request.signal)
         if not task.alive:
             raise not_found("process already finished: not found")
         if request.signal > _LAST_SIGNAL:
@@ -167,6 +180,7 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
         task.process.status = task_types_pb2.RUNNING
         event = task_events_pb2.TaskResumed(container_id=task.process.id)
         self._store.bus.announce(space.name, "/tasks/resumed", event)
+        execs.thaw(self._store, task)
         while task.pending and task.alive:
             self.signal(space, task, task.pending.pop(0))
         return empty_pb2.Empty()
@@ -175,6 +189,8 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
         self, request: tasks_pb2.WaitRequest, context: Context
     ) -> tasks_pb2.WaitResponse:
         task = self._task(self._store.there(context), request.container_id)
+        if request.exec_id:
+            return await execs.wait(task, request.exec_id)
         task.waiters += 1
         try:
             await task.ended.wait()
@@ -184,6 +200,24 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
             raise unknown("ttrpc: closed: unknown")
         process = task.process
         return tasks_pb2.WaitResponse(exit_status=process.exit_status, exited_at=process.exited_at)
+
+    async def Exec(
+        self, request: tasks_pb2.ExecProcessRequest, context: Context
+    ) -> empty_pb2.Empty:
+        return execs.prepare(self._of(request, context), request)
+
+    async def DeleteProcess(
+        self, request: tasks_pb2.DeleteProcessRequest, context: Context
+    ) -> tasks_pb2.DeleteResponse:
+        return execs.delete(self._store, self._of(request, context), request.exec_id)
+
+    async def ResizePty(
+        self, request: tasks_pb2.ResizePtyRequest, context: Context
+    ) -> empty_pb2.Empty:
+        return execs.resize(self._of(request, context), request)
+
+    async def CloseIO(self, request: tasks_pb2.CloseIORequest, context: Context) -> empty_pb2.Empty:
+        return execs.close_stdin(self._store, self._of(request, context), request.exec_id)
 
     def signal(self, space: Namespace, task: Task, signal: int | Signals) -> None:
         """Let a signal do what it does to the process."""
@@ -203,6 +237,7 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
         process.status = task_types_pb2.STOPPED
         process.exit_status = status
         process.exited_at.FromDatetime(at)
+        execs.end_all(self._store, task)
         task.ended.set()
         self._store.tell(f".task {process.id}")
         self._announce_exit(space, process.id, process.pid, status, at)
@@ -215,6 +250,7 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
     def _drop(self, space: Namespace, task: Task) -> None:
         if not task.ended.is_set() or task.alive:
             task.cut = True
+        execs.cut_all(task)
         del space.tasks[task.process.id]
         self._store.remove_bundle(space.name, task.process.id)
         task.ended.set()
@@ -230,6 +266,9 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
         if at is not None:
             event.exited_at.FromDatetime(at)
         self._store.bus.announce(space.name, "/tasks/exit", event)
+
+    def _of(self, request: _OfATask, context: Context) -> Task:
+        return self._task(self._store.there(context), request.container_id)
 
     def _task(self, space: Namespace, name: str) -> Task:
         creation.container(space, name)

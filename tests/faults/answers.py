@@ -16,6 +16,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from moorage.v1 import container_pb2 as shapes
 from moorage.v1 import container_service_pb2 as wire
+from moorage.v1 import exec_service_pb2 as execs
 from moored import errors
 from moored.model.state import Frozen, Running, Stopping
 from tests.faults.door import connected
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from moored.directory import View
     from tests.fakes.containerd import FakeContainerd
     from tests.faults.world import World
+    from tests.real.wire import Wire
 
 WITHIN: Final = 10.0
 _TURNS: Final = 3
@@ -63,7 +65,7 @@ async def answer(home: Path, fake: FakeContainerd, state: str, verb: str) -> Ans
 
 
 async def _asked(scene: Scene, verb: Verb) -> tuple[str, str]:
-    call = asyncio.ensure_future(verb(scene.wire.containers, scene.container))
+    call = asyncio.ensure_future(verb(scene.wire, scene.container))
     for _ in range(_TURNS):
         await scene.wire.list()
     scene.let_go()
@@ -116,17 +118,41 @@ async def _clear(world: World) -> None:
 # The verbs, each with what it is mostly called with.
 
 Verb = Any
+_COMMAND: Final = execs.ExecSpec(args=["true"])
 
 
 def _unary(method: str, request: Callable[[str], Any]) -> Verb:
-    async def ask(containers: Any, container: str) -> Any:
-        return await getattr(containers, method)(request(container), timeout=WITHIN)
+    async def ask(door: Wire, container: str) -> Any:
+        return await getattr(door.containers, method)(request(container), timeout=WITHIN)
 
     return ask
 
 
-async def _logs(containers: Any, container: str) -> None:
-    async for _ in containers.Logs(wire.LogsRequest(container=container), timeout=WITHIN):
+def _of_execs(method: str, request: Callable[[str], Any]) -> Verb:
+    async def ask(door: Wire, container: str) -> Any:
+        return await getattr(door.execs, method)(request(container), timeout=WITHIN)
+
+    return ask
+
+
+async def _exec(door: Wire, container: str) -> None:
+    """Execute what ends at once, and hear all of it."""
+    start = execs.ExecStart(container=container, spec=_COMMAND)
+    async for _ in door.execs.Exec(iter((execs.ExecRequest(start=start),)), timeout=WITHIN):
+        pass
+
+
+async def _attach(door: Wire, container: str) -> None:
+    """Attach, and go away again."""
+    start = wire.AttachStart(container=container)
+    call = door.containers.Attach(iter((wire.AttachRequest(start=start),)), timeout=WITHIN)
+    async for _ in call:
+        call.cancel()
+        return
+
+
+async def _logs(door: Wire, container: str) -> None:
+    async for _ in door.containers.Logs(wire.LogsRequest(container=container), timeout=WITHIN):
         pass
 
 
@@ -186,4 +212,11 @@ VERBS: Final[Mapping[str, Verb]] = {
     "Cleanup, remove": _cleanup(force=False, remove=True),
     "Cleanup, force and remove": _cleanup(force=True, remove=True),
     "Logs": _logs,
+    "Attach": _attach,
+    "Exec": _exec,
+    "ExecSync": _of_execs("ExecSync", lambda c: execs.ExecSyncRequest(container=c, spec=_COMMAND)),
+    "ExecDetached": _of_execs(
+        "ExecDetached", lambda c: execs.ExecDetachedRequest(container=c, spec=_COMMAND)
+    ),
+    "ListExecs": _of_execs("ListExecs", lambda c: execs.ListExecsRequest(container=c)),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from moorage.v1 import container_service_pb2
+from moorage.v1 import container_service_pb2, exec_service_pb2
 from moored.model import state as states
 from tests.faults.answers import VERBS
 from tests.faults.scenes import STATES
@@ -32,3 +32,6 @@ def test_every_verb_of_the_service_has_its_line_but_those_about_no_container() -
     service = container_service_pb2.DESCRIPTOR.services_by_name["ContainerService"]
     named = {verb.partition(",")[0] for verb in VERBS}
     assert {method.name for method in service.methods} - named == {"GetServerInfo", "Watch"}
+    execs = exec_service_pb2.DESCRIPTOR.services_by_name["ExecService"]
+    of_an_exec = {"InspectExec", "KillExec"}
+    assert {method.name for method in execs.methods} - named == of_an_exec

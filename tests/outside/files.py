@@ -22,7 +22,16 @@ _QUIET: Final = frozenset(
 )
 """What a daemon has that has nothing to do."""
 _EMPTY: Final = frozenset(
-    {"root", "state", "root/output", "root/cni", "state/runs", "state/shm", "state/cni"}
+    {
+        "root",
+        "state",
+        "root/output",
+        "root/cni",
+        "state/runs",
+        "state/shm",
+        "state/cni",
+        "state/streams",
+    }
 )
 """Directories that it may keep."""
 _EMBEDDED: Final = "containerd"

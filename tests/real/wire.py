@@ -21,6 +21,7 @@ from moorage.v1 import (
     container_pb2,
     container_service_pb2,
     container_service_pb2_grpc,
+    exec_service_pb2_grpc,
     image_service_pb2_grpc,
 )
 
@@ -59,6 +60,7 @@ class Wire:
         target = address.replace("unix://", "unix:")
         self.channel: Final = grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
         self.containers: Final = container_service_pb2_grpc.ContainerServiceStub(self.channel)
+        self.execs: Final = exec_service_pb2_grpc.ExecServiceStub(self.channel)
         self.images: Final = image_service_pb2_grpc.ImageServiceStub(self.channel)
 
     async def __aenter__(self) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moorage.v1 import container_service_pb2 as wire
+from moorage.v1 import exec_service_pb2
 from moorage.v1.container_pb2 import ContainerSpec
 from moored import errors
 from moored.api import phrasebook
@@ -12,7 +13,9 @@ from moored.api.once import FIELD, Mark, Once, named
 from moored.model.requests import Request
 from moored.requests import AnsweredBefore
 
-READING = {"Inspect", "List", "Wait", "Watch", "Logs", "GetServerInfo"}
+READING = {"Attach", "Inspect", "List", "Wait", "Watch", "Logs", "GetServerInfo"}
+"""Attach beside them, which is a conversation: what has no one answer cannot be asked for twice."""
+CONVERSATIONS = {"Exec"}
 LABELS = {f"key-{number}": str(number) for number in range(50)}
 
 
@@ -20,6 +23,13 @@ def test_every_method_that_changes_something_takes_a_name() -> None:
     methods = wire.DESCRIPTOR.services_by_name["ContainerService"].methods
     taking = {m.name for m in methods if FIELD in m.input_type.fields_by_name}
     assert taking == {method.name for method in methods} - READING
+
+
+def test_every_exec_that_answers_once_takes_a_name() -> None:
+    methods = exec_service_pb2.DESCRIPTOR.services_by_name["ExecService"].methods
+    taking = {m.name for m in methods if FIELD in m.input_type.fields_by_name}
+    reading = {"InspectExec", "ListExecs"}
+    assert taking == {method.name for method in methods} - reading - CONVERSATIONS
 
 
 def test_equal_requests_have_one_fingerprint_whatever_the_order_of_their_labels() -> None:

@@ -5,6 +5,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from moorage.v1 import container_pb2 as _container_pb2
 from moorage.v1 import event_pb2 as _event_pb2
+from moorage.v1 import terminal_pb2 as _terminal_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -41,6 +42,12 @@ class LogFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LOG_FORMAT_BYTES: _ClassVar[LogFormat]
     LOG_FORMAT_LINES: _ClassVar[LogFormat]
 
+class AttachEndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ATTACH_END_REASON_UNSPECIFIED: _ClassVar[AttachEndReason]
+    ATTACH_END_REASON_RUN_ENDED: _ClassVar[AttachEndReason]
+    ATTACH_END_REASON_REMOVED: _ClassVar[AttachEndReason]
+
 class CgroupMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CGROUP_MODE_UNSPECIFIED: _ClassVar[CgroupMode]
@@ -62,6 +69,9 @@ LOG_STREAM_STDERR: LogStream
 LOG_FORMAT_UNSPECIFIED: LogFormat
 LOG_FORMAT_BYTES: LogFormat
 LOG_FORMAT_LINES: LogFormat
+ATTACH_END_REASON_UNSPECIFIED: AttachEndReason
+ATTACH_END_REASON_RUN_ENDED: AttachEndReason
+ATTACH_END_REASON_REMOVED: AttachEndReason
 CGROUP_MODE_UNSPECIFIED: CgroupMode
 CGROUP_MODE_V1: CgroupMode
 CGROUP_MODE_V2: CgroupMode
@@ -453,6 +463,73 @@ class LogsResponse(_message.Message):
     line: str
     heartbeat: LogsResponse.Heartbeat
     def __init__(self, stream: _Optional[_Union[LogStream, str]] = ..., run: _Optional[int] = ..., offset: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., data: _Optional[bytes] = ..., line: _Optional[str] = ..., heartbeat: _Optional[_Union[LogsResponse.Heartbeat, _Mapping]] = ...) -> None: ...
+
+class AttachStart(_message.Message):
+    __slots__ = ("container", "stdin", "tail", "stdout_offset", "stderr_offset", "window", "run")
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    STDIN_FIELD_NUMBER: _ClassVar[int]
+    TAIL_FIELD_NUMBER: _ClassVar[int]
+    STDOUT_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    STDERR_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    container: str
+    stdin: bool
+    tail: int
+    stdout_offset: int
+    stderr_offset: int
+    window: _terminal_pb2.WindowSize
+    run: int
+    def __init__(self, container: _Optional[str] = ..., stdin: bool = ..., tail: _Optional[int] = ..., stdout_offset: _Optional[int] = ..., stderr_offset: _Optional[int] = ..., window: _Optional[_Union[_terminal_pb2.WindowSize, _Mapping]] = ..., run: _Optional[int] = ...) -> None: ...
+
+class AttachRequest(_message.Message):
+    __slots__ = ("start", "stdin", "stdin_end", "window", "signal")
+    START_FIELD_NUMBER: _ClassVar[int]
+    STDIN_FIELD_NUMBER: _ClassVar[int]
+    STDIN_END_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    start: AttachStart
+    stdin: bytes
+    stdin_end: _terminal_pb2.StdinEnd
+    window: _terminal_pb2.WindowSize
+    signal: str
+    def __init__(self, start: _Optional[_Union[AttachStart, _Mapping]] = ..., stdin: _Optional[bytes] = ..., stdin_end: _Optional[_Union[_terminal_pb2.StdinEnd, _Mapping]] = ..., window: _Optional[_Union[_terminal_pb2.WindowSize, _Mapping]] = ..., signal: _Optional[str] = ...) -> None: ...
+
+class AttachEnd(_message.Message):
+    __slots__ = ("reason", "exit")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    EXIT_FIELD_NUMBER: _ClassVar[int]
+    reason: AttachEndReason
+    exit: _container_pb2.Exit
+    def __init__(self, reason: _Optional[_Union[AttachEndReason, str]] = ..., exit: _Optional[_Union[_container_pb2.Exit, _Mapping]] = ...) -> None: ...
+
+class AttachOutput(_message.Message):
+    __slots__ = ("stream", "offset", "time", "data")
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    stream: LogStream
+    offset: int
+    time: _timestamp_pb2.Timestamp
+    data: bytes
+    def __init__(self, stream: _Optional[_Union[LogStream, str]] = ..., offset: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class AttachResponse(_message.Message):
+    __slots__ = ("started", "output", "end", "heartbeat")
+    class Heartbeat(_message.Message):
+        __slots__ = ()
+        def __init__(self) -> None: ...
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    started: _container_pb2.Container
+    output: AttachOutput
+    end: AttachEnd
+    heartbeat: AttachResponse.Heartbeat
+    def __init__(self, started: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., output: _Optional[_Union[AttachOutput, _Mapping]] = ..., end: _Optional[_Union[AttachEnd, _Mapping]] = ..., heartbeat: _Optional[_Union[AttachResponse.Heartbeat, _Mapping]] = ...) -> None: ...
 
 class GetServerInfoRequest(_message.Message):
     __slots__ = ()

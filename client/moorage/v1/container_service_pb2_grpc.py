@@ -135,6 +135,11 @@ class ContainerServiceStub(object):
                 request_serializer=moorage_dot_v1_dot_container__service__pb2.LogsRequest.SerializeToString,
                 response_deserializer=moorage_dot_v1_dot_container__service__pb2.LogsResponse.FromString,
                 _registered_method=True)
+        self.Attach = channel.stream_stream(
+                '/moorage.v1.ContainerService/Attach',
+                request_serializer=moorage_dot_v1_dot_container__service__pb2.AttachRequest.SerializeToString,
+                response_deserializer=moorage_dot_v1_dot_container__service__pb2.AttachResponse.FromString,
+                _registered_method=True)
         self.GetServerInfo = channel.unary_unary(
                 '/moorage.v1.ContainerService/GetServerInfo',
                 request_serializer=moorage_dot_v1_dot_container__service__pb2.GetServerInfoRequest.SerializeToString,
@@ -430,6 +435,29 @@ class ContainerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Attach(self, request_iterator, context):
+        """Attach connects a caller to the first process of a run: what it wrote and writes, its stdin if
+        it has one, its terminal, its signals.
+
+        The first request is `start`; the first response is `started`. Then comes the output from
+        where `start` says, first what was captured and then what is written, without gap or repeat,
+        and at last `end`, after all output. Several may be attached at once; one that reads slowly
+        holds up nobody, as the output is in files. The end of the requests detaches stdin only.
+        Going away detaches, and stops nothing.
+
+        Errors:
+        NOT_FOUND            RUN_NOT_FOUND         There is no such run, or its output is gone.
+        FAILED_PRECONDITION  CONTAINER_NOT_RUNNING It never ran, or the signal came too late.
+        FAILED_PRECONDITION  STDIN_NOT_OPEN        It has no stdin, or that is closed, or somebody
+        has the stdin that only one may have; or stdin
+        was sent, and not asked for by `start`.
+        FAILED_PRECONDITION  TTY_MISSING           A size was sent, and there is no terminal.
+        UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetServerInfo(self, request, context):
         """GetServerInfo tells what this server is and serves.
         """
@@ -519,6 +547,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.Logs,
                     request_deserializer=moorage_dot_v1_dot_container__service__pb2.LogsRequest.FromString,
                     response_serializer=moorage_dot_v1_dot_container__service__pb2.LogsResponse.SerializeToString,
+            ),
+            'Attach': grpc.stream_stream_rpc_method_handler(
+                    servicer.Attach,
+                    request_deserializer=moorage_dot_v1_dot_container__service__pb2.AttachRequest.FromString,
+                    response_serializer=moorage_dot_v1_dot_container__service__pb2.AttachResponse.SerializeToString,
             ),
             'GetServerInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetServerInfo,
@@ -979,6 +1012,33 @@ class ContainerService(object):
             '/moorage.v1.ContainerService/Logs',
             moorage_dot_v1_dot_container__service__pb2.LogsRequest.SerializeToString,
             moorage_dot_v1_dot_container__service__pb2.LogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Attach(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/moorage.v1.ContainerService/Attach',
+            moorage_dot_v1_dot_container__service__pb2.AttachRequest.SerializeToString,
+            moorage_dot_v1_dot_container__service__pb2.AttachResponse.FromString,
             options,
             channel_credentials,
             insecure,

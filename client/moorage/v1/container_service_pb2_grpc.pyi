@@ -253,6 +253,25 @@ class ContainerServiceStub:
     Errors:
       NOT_FOUND            RUN_NOT_FOUND         There is no such run, or its output is gone.
     """
+    Attach: _grpc.StreamStreamMultiCallable[_container_service_pb2.AttachRequest, _container_service_pb2.AttachResponse]
+    """Attach connects a caller to the first process of a run: what it wrote and writes, its stdin if
+    it has one, its terminal, its signals.
+
+    The first request is `start`; the first response is `started`. Then comes the output from
+    where `start` says, first what was captured and then what is written, without gap or repeat,
+    and at last `end`, after all output. Several may be attached at once; one that reads slowly
+    holds up nobody, as the output is in files. The end of the requests detaches stdin only.
+    Going away detaches, and stops nothing.
+
+    Errors:
+      NOT_FOUND            RUN_NOT_FOUND         There is no such run, or its output is gone.
+      FAILED_PRECONDITION  CONTAINER_NOT_RUNNING It never ran, or the signal came too late.
+      FAILED_PRECONDITION  STDIN_NOT_OPEN        It has no stdin, or that is closed, or somebody
+                                                 has the stdin that only one may have; or stdin
+                                                 was sent, and not asked for by `start`.
+      FAILED_PRECONDITION  TTY_MISSING           A size was sent, and there is no terminal.
+      UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+    """
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.GetServerInfoRequest, _container_service_pb2.GetServerInfoResponse]
     """GetServerInfo tells what this server is and serves."""
 
@@ -480,6 +499,25 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
 
     Errors:
       NOT_FOUND            RUN_NOT_FOUND         There is no such run, or its output is gone.
+    """
+    Attach: _aio.StreamStreamMultiCallable[_container_service_pb2.AttachRequest, _container_service_pb2.AttachResponse]  # type: ignore[assignment]
+    """Attach connects a caller to the first process of a run: what it wrote and writes, its stdin if
+    it has one, its terminal, its signals.
+
+    The first request is `start`; the first response is `started`. Then comes the output from
+    where `start` says, first what was captured and then what is written, without gap or repeat,
+    and at last `end`, after all output. Several may be attached at once; one that reads slowly
+    holds up nobody, as the output is in files. The end of the requests detaches stdin only.
+    Going away detaches, and stops nothing.
+
+    Errors:
+      NOT_FOUND            RUN_NOT_FOUND         There is no such run, or its output is gone.
+      FAILED_PRECONDITION  CONTAINER_NOT_RUNNING It never ran, or the signal came too late.
+      FAILED_PRECONDITION  STDIN_NOT_OPEN        It has no stdin, or that is closed, or somebody
+                                                 has the stdin that only one may have; or stdin
+                                                 was sent, and not asked for by `start`.
+      FAILED_PRECONDITION  TTY_MISSING           A size was sent, and there is no terminal.
+      UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
     """
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_container_service_pb2.GetServerInfoRequest, _container_service_pb2.GetServerInfoResponse]  # type: ignore[assignment]
     """GetServerInfo tells what this server is and serves."""
@@ -801,6 +839,31 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
           NOT_FOUND            RUN_NOT_FOUND         There is no such run, or its output is gone.
+        """
+
+    @_abc_1.abstractmethod
+    def Attach(
+        self,
+        request_iterator: _MaybeAsyncIterator[_container_service_pb2.AttachRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_container_service_pb2.AttachResponse], _abc.AsyncIterator[_container_service_pb2.AttachResponse]]:
+        """Attach connects a caller to the first process of a run: what it wrote and writes, its stdin if
+        it has one, its terminal, its signals.
+
+        The first request is `start`; the first response is `started`. Then comes the output from
+        where `start` says, first what was captured and then what is written, without gap or repeat,
+        and at last `end`, after all output. Several may be attached at once; one that reads slowly
+        holds up nobody, as the output is in files. The end of the requests detaches stdin only.
+        Going away detaches, and stops nothing.
+
+        Errors:
+          NOT_FOUND            RUN_NOT_FOUND         There is no such run, or its output is gone.
+          FAILED_PRECONDITION  CONTAINER_NOT_RUNNING It never ran, or the signal came too late.
+          FAILED_PRECONDITION  STDIN_NOT_OPEN        It has no stdin, or that is closed, or somebody
+                                                     has the stdin that only one may have; or stdin
+                                                     was sent, and not asked for by `start`.
+          FAILED_PRECONDITION  TTY_MISSING           A size was sent, and there is no terminal.
+          UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
         """
 
     @_abc_1.abstractmethod

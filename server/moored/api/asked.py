@@ -53,6 +53,14 @@ def required(request: Message, field: str) -> str:
     return value
 
 
+def within(message: Message, field: str, path: str) -> str:
+    """Return a required field of a message that is part of a request, at ``path``."""
+    value: str = getattr(message, field)
+    if not value:
+        raise refused(f"{path}.{field}", "is required")
+    return value
+
+
 def etag(request: Message) -> int | None:
     """Return the generation that the request's etag names, or None if any will do."""
     text: str = getattr(request, "etag")  # noqa: B009  # of many messages, by its name
@@ -83,6 +91,9 @@ def spec(message: container_pb2.ContainerSpec) -> Spec:
         auto_remove=message.auto_remove,
         runtime=message.runtime,
         network=message.network,
+        tty=message.tty,
+        stdin=message.stdin,
+        stdin_once=message.stdin_once,
         resources=asked_limits.resources(message.resources),
         rlimits=asked_limits.rlimits(message.rlimits),
         oom_score_adjust=(

@@ -19,6 +19,7 @@ from moored.verbs.wait import Condition
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from moored.api.attaching import AttachDesk
     from moored.api.changes import ChangesDesk
     from moored.api.listing import ListingDesk
     from moored.api.logs import LogsDesk
@@ -53,6 +54,7 @@ class ContainerServicer:
     waiter: Waiter
     logs: LogsDesk
     watch: WatchDesk
+    attaching: AttachDesk
     server_info: ServerInfo
 
     async def Create(  # noqa: N802
@@ -126,6 +128,11 @@ class ContainerServicer:
         self, request: wire.LogsRequest, context: Context
     ) -> AsyncIterator[Any]:
         return self.logs.read(request)
+
+    def Attach(  # noqa: N802
+        self, requests: AsyncIterator[wire.AttachRequest], context: Context
+    ) -> AsyncIterator[Any]:
+        return self.attaching.attach(requests)
 
     async def GetServerInfo(  # noqa: N802
         self, request: wire.GetServerInfoRequest, context: Context

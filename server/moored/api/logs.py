@@ -10,16 +10,15 @@ from moored import errors
 from moored.api import asked
 from moored.api.pictures import time
 from moored.errors import Violation
-from moored.model.resources import Kind
-from moored.model.state import Frozen, Running, Starting, Stopping
 from moored.streams.lines import lines
 from moored.streams.logs import LogReader, Quiet, Selection
 from moored.streams.output import BOTH, Stream
+from moored.verbs.followed_run import RunOfSubject
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from moored.directory import Directory, Subject, View
+    from moored.directory import Directory, Subject
     from moored.streams.follow import Hub
     from moored.streams.lines import Line
     from moored.streams.output import Output, RunOutput
@@ -31,44 +30,12 @@ _STREAMS: Final[dict[int, Stream]] = {
     wire.LOG_STREAM_STDOUT: Stream.STDOUT,
     wire.LOG_STREAM_STDERR: Stream.STDERR,
 }
-_NUMBERS: Final = {stream: number for number, stream in _STREAMS.items()}
+NUMBERS: Final = {stream: number for number, stream in _STREAMS.items()}
 _FORMATS: Final = (
     wire.LOG_FORMAT_UNSPECIFIED,
     wire.LOG_FORMAT_BYTES,
     wire.LOG_FORMAT_LINES,
 )
-
-
-@dataclass(frozen=True)
-class RunOfSubject:
-    """One run of a container, as a follower of its output needs to know it."""
-
-    subject: Subject
-    run: int
-
-    def ended(self) -> bool:
-        return self._over(self.subject.view)
-
-    async def wait_ended(self) -> None:
-        await self.subject.until(self._over)
-
-    def _over(self, view: View) -> bool:
-        """Its task is deleted: until then the shim may still be copying what it wrote.
-
-        A task that could not be deleted is not waited for: nobody knows when it goes.
-        """
-        snapshot = view.snapshot
-        alive = isinstance(snapshot.state, Starting | Running | Frozen | Stopping)
-        left = {leftover.resource for leftover in snapshot.leftovers}
-        tasks = (r for r in snapshot.resources if r.kind is Kind.TASK and r not in left)
-        task = any(resource.run == self.run for resource in tasks)
-        return view.gone or (snapshot.run != self.run) or not (alive or task)
-
-    @property
-    def leaving(self) -> bool:
-        """Whether its process has ended, and its task is about to."""
-        alive = isinstance(self.subject.view.snapshot.state, Starting | Running | Frozen | Stopping)
-        return not alive and not self.ended()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +91,7 @@ def _chunk(piece: Chunk | Quiet, run: int) -> wire.LogsResponse:
     if isinstance(piece, Quiet):
         return wire.LogsResponse(run=run, heartbeat=wire.LogsResponse.Heartbeat())
     return wire.LogsResponse(
-        stream=_NUMBERS[piece.stream],  # type: ignore[arg-type]  # an enum's number is an int
+        stream=NUMBERS[piece.stream],  # type: ignore[arg-type]  # an enum's number is an int
         run=run,
         offset=piece.offset,
         time=time(piece.time),
@@ -136,7 +103,7 @@ def _line(line: Line | Quiet, run: int) -> wire.LogsResponse:
     if isinstance(line, Quiet):
         return wire.LogsResponse(run=run, heartbeat=wire.LogsResponse.Heartbeat())
     return wire.LogsResponse(
-        stream=_NUMBERS[line.stream],  # type: ignore[arg-type]
+        stream=NUMBERS[line.stream],  # type: ignore[arg-type]
         run=run,
         offset=line.offset,
         time=time(line.time),

@@ -14,10 +14,12 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 from loguru import logger
 
-from moorage.v1 import container_service_pb2, image_service_pb2
+from moorage.v1 import container_service_pb2, exec_service_pb2, image_service_pb2
 from moored import errors
+from moored.api.attaching import AttachDesk
 from moored.api.changes import ChangesDesk
 from moored.api.container_service import ContainerServicer
+from moored.api.exec_service import ExecServicer
 from moored.api.image_service import ImageServicer
 from moored.api.listing import ListingDesk
 from moored.api.logs import LogsDesk
@@ -38,9 +40,11 @@ if TYPE_CHECKING:
     from moored.house.site import Site
     from moored.keepers.pulse import Pulse
     from moored.registry import Registry
+    from moored.verbs.run_streams import RunStreams
 
 SERVICES: Final = (
     container_service_pb2.DESCRIPTOR.services_by_name["ContainerService"],
+    exec_service_pb2.DESCRIPTOR.services_by_name["ExecService"],
     image_service_pb2.DESCRIPTOR.services_by_name["ImageService"],
 )
 RUNTIME_HEALTH: Final = "moorage.runtime"
@@ -57,6 +61,7 @@ class Server:
     _health: health.HealthServicer
     _draining: Draining
     _feed: Feed
+    _streams: RunStreams
 
     @classmethod
     def build(
@@ -86,7 +91,11 @@ class Server:
             names_in_use=partial(_users, house.registry),
             import_limit=site.settings.largest_import,
         )
-        servicers = {"ContainerService": _containers(house, info), "ImageService": images}
+        servicers = {
+            "ContainerService": _containers(house, info),
+            "ExecService": ExecServicer(directory=house.registry, executor=house.verbs.executor),
+            "ImageService": images,
+        }
         draining = Draining()
         desk = Desk(site.tracer, draining, house.requests, site.measures)
         server = grpc.aio.server(
@@ -104,7 +113,7 @@ class Server:
         add_HealthServicer_to_server(checks, server)
         names = [service.full_name for service in SERVICES]
         reflection.enable_server_reflection([*names, HEALTH, reflection.SERVICE_NAME], server)
-        built = cls(server, checks, draining, house.feed)
+        built = cls(server, checks, draining, house.feed, house.streams)
         pulse.changed = built.tell_runtime
         return built
 
@@ -132,6 +141,7 @@ class Server:
 
     async def stop(self) -> None:
         self._feed.close()
+        await self._streams.close()
         await self._server.stop(_LAST_CALLS)
 
     async def tell_runtime(self, *, reachable: bool) -> None:
@@ -159,6 +169,7 @@ def _containers(house: House, info: ServerInfo) -> ContainerServicer:
         waiter=house.verbs.waiter,
         logs=LogsDesk(directory=house.registry, output=house.adapters.output, hub=house.hub),
         watch=WatchDesk(directory=house.registry, feed=house.feed, pictures=pictures),
+        attaching=AttachDesk(attacher=house.verbs.attacher),
         server_info=info,
     )
 

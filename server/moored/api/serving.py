@@ -46,10 +46,10 @@ _SERVER_FAULTS: Final = frozenset(
     }
 )
 """The codes that make a server's span an error, by OpenTelemetry's convention for RPC."""
-_QUIET: Final = frozenset({"Inspect", "List", "GetServerInfo"})
+_QUIET: Final = frozenset({"Inspect", "InspectExec", "List", "ListExecs", "GetServerInfo"})
 """Methods whose success is logged for debugging only: they are asked all the time."""
 
-_CHANGING: Final = frozenset({"Import", "Remove"})
+_CHANGING: Final = frozenset({"Exec", "Import", "Remove"})
 """Methods that are refused while the server drains, beside all that take a request_id: reading
 goes on to the end."""
 _MARKED: Final = frozenset({"Create", "Start"})
@@ -90,7 +90,9 @@ class Desk:
         kind = message_factory.GetMessageClass(method.input_type)
         call = _Call(self, service.full_name, method.name, kind)
         make: Any
-        if method.server_streaming:
+        if method.server_streaming and method.client_streaming:
+            make, serve = grpc.stream_stream_rpc_method_handler, call.exchange(answer)
+        elif method.server_streaming:
             make, serve = grpc.unary_stream_rpc_method_handler, call.stream(answer)
         elif method.client_streaming:
             make, serve = grpc.stream_unary_rpc_method_handler, call.unary(answer, streamed=True)
@@ -148,6 +150,16 @@ class _Call:
                 # Written here and not yielded: a call that is cut short while it writes would
                 # leave a generator to the garbage collector, and its span with it.
                 async with aclosing(answer(asked, context)) as parts:
+                    async for part in parts:
+                        await context.write(part)
+
+        return serve
+
+    def exchange(self, answer: Callable[..., AsyncGenerator[Any, None]]) -> Any:
+        async def serve(requests: AsyncIterator[bytes], context: Context) -> None:
+            async with _Answering(self, context):
+                self._admit()
+                async with aclosing(answer(self._each(requests), context)) as parts:
                     async for part in parts:
                         await context.write(part)
 

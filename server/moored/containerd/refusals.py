@@ -27,6 +27,11 @@ _PROGRAM: Final = re.compile(
     rf"|{_CRUN}open executable: (?P<unopened>[^:]+)\Z",
     re.DOTALL,
 )
+_DIRECTORY: Final = re.compile(
+    rf"{_RUNC}chdir to cwd \((?P<directory>{_QUOTED})\) set in config.json failed:"
+    r" (?P<why>[^:]+?)\Z",
+    re.DOTALL,
+)
 _MOUNT: Final = re.compile(
     rf"{_RUNC}error mounting (?P<source>{_QUOTED}) to rootfs at"
     rf" (?P<target>{_QUOTED}): .*: (?:not|is) a directory\Z"
@@ -43,6 +48,8 @@ def meaning(refused: errors.RuntimeRefused) -> errors.MooredError:
     words = _TAIL.sub("", refused.message)
     if match := _PROGRAM.search(words):
         return _about_program(match, refused)
+    if match := _DIRECTORY.search(words):
+        return _about_directory(match)
     if match := _MOUNT.search(words):
         return _about_mount(match, refused)
     return refused
@@ -66,6 +73,14 @@ def _about_program(match: re.Match[str], refused: errors.RuntimeRefused) -> erro
         kind = errors.CommandNotFound
     named = f"{program!r}" if program else "the command"
     return kind(f"cannot execute {named}: {why[0].lower()}{why[1:]}", **refused.facts)
+
+
+def _about_directory(match: re.Match[str]) -> errors.MooredError:
+    directory, why = _unquoted(match["directory"]), match["why"]
+    return errors.InvalidField(
+        f"cannot use working directory {directory!r}: {why}",
+        errors.Violation("spec.working_dir", why),
+    )
 
 
 def _about_mount(match: re.Match[str], refused: errors.RuntimeRefused) -> errors.MooredError:

@@ -59,17 +59,22 @@ class Tasks:
         stdout: str,
         stderr: str,
         within: float,
+        stdin: str = "",
+        terminal: bool = False,
     ) -> int:
         """Make the task of a container record, up to its program's exec, and return its pid.
 
-        ``stdout`` and ``stderr`` are regular files that exist. Whatever this raises, Delete must
-        follow: the task may be there, wholly or in part.
+        ``stdout`` and ``stderr`` are regular files that exist; a terminal writes to the first of
+        them, from its beginning. ``stdin`` is a FIFO, or empty for none. Whatever this raises,
+        Delete must follow: the task may be there, wholly or in part.
         """
         request = tasks_pb2.CreateTaskRequest(
             container_id=run,
             rootfs=[_mount(mount) for mount in rootfs],
             stdout=stdout,
             stderr=stderr,
+            stdin=stdin,
+            terminal=terminal,
             options=runtime_options(runtime),
         )
         deadline = asyncio.get_running_loop().time() + within

@@ -9,10 +9,12 @@ from moored.containerd.bundles import Bundles
 from moored.containerd.connection import CALL_LIMIT, Connection
 from moored.containerd.containers import Containers
 from moored.containerd.events import Events
+from moored.containerd.executions import Executions
 from moored.containerd.images import Images
 from moored.containerd.layers import Layers
 from moored.containerd.leases import Leases
 from moored.containerd.tasks import Tasks
+from moored.storage.channels import Channels
 from moored.storage.files import GeneratedFiles
 from moored.storage.shared_memory import SharedMemory
 from moored.streams.output import Output
@@ -20,6 +22,7 @@ from moored.verbs.holders import HostHolders
 
 if TYPE_CHECKING:
     from moored.house.site import Site
+    from moored.verbs.run_streams import RunStreams
 
 CALL_SHARE: Final = 0.8
 """How much of a step's time a call to containerd may take."""
@@ -39,6 +42,8 @@ class Adapters:
     generated: GeneratedFiles
     output: Output
     shared_memory: SharedMemory
+    executions: Executions
+    channels: Channels
 
     @classmethod
     def build(cls, site: Site) -> Adapters:
@@ -58,10 +63,11 @@ class Adapters:
             generated=GeneratedFiles(settings.state),
             output=Output(settings.root),
             shared_memory=SharedMemory(settings.state, site.kernel),
+            executions=Executions(connection),
+            channels=Channels(settings.state),
         )
 
-    @property
-    def holders(self) -> HostHolders:
+    def holders(self, streams: RunStreams) -> HostHolders:
         return HostHolders(
             tasks=self.tasks,
             containers=self.containers,
@@ -70,4 +76,5 @@ class Adapters:
             generated=self.generated,
             output=self.output,
             shared_memory=self.shared_memory,
+            streams=streams,
         )

@@ -9,6 +9,7 @@ from moored.feed import KEPT, Feed
 from moored.house.adapters import Adapters
 from moored.house.networks import build_networks
 from moored.house.plugin_networks import plugin_networks
+from moored.house.streams import run_streams
 from moored.keepers.memory import Memory
 from moored.keepers.restarts import Timers
 from moored.ledger.store import Ledger
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from moored.house.site import Site
     from moored.network.networks import Networks
+    from moored.verbs.run_streams import RunStreams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,7 @@ class Ground:
     limits: Limits
     timers: Timers
     memory: Memory
+    streams: RunStreams
     rebooted: bool
 
     @classmethod
@@ -69,6 +72,8 @@ class Ground:
         owner = Owner()
         plugins = stack.enter_context(plugin_networks(settings, site.tracer))
         networks = build_networks(settings, registry, plugins)
+        streams = run_streams(site, adapters, owner, limits)
+        stack.push_async_callback(streams.close)
         return cls(
             site=site,
             registry=registry,
@@ -79,7 +84,7 @@ class Ground:
             owner=owner,
             networks=networks,
             releaser=Releaser(
-                adapters.holders,
+                adapters.holders(streams),
                 more=networks.ways,
                 clock=site.clock,
                 limit=limits.undo,
@@ -94,6 +99,7 @@ class Ground:
                 count=cgroups.oom_kills,
                 clock=site.clock,
             ),
+            streams=streams,
             rebooted=ledger.rebooted,
         )
 

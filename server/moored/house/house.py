@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from moored.registry import Registry
     from moored.requests import Requests
     from moored.streams.follow import Hub
+    from moored.verbs.run_streams import RunStreams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class House:
     hub: Hub
     owner: Owner
     networks: Networks
+    streams: RunStreams
     verbs: Verbs
     keepers: Keepers
 
@@ -49,6 +51,7 @@ class House:
             hub=ground.hub,
             owner=ground.owner,
             networks=ground.networks,
+            streams=ground.streams,
             verbs=verbs,
             keepers=Keepers.build(ground, exits, verbs),
         )

@@ -84,6 +84,7 @@ def _recovery(ground: Ground, exits: Exits, restarts: Restarts, verbs: Verbs) ->
         process_ticks=process_ticks,
         networks=ground.networks,
         go_on_stopping=go_on_stopping,
+        streams=ground.streams,
         rebooted=ground.rebooted,
     )
 

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from moored.house import streams
 from moored.house.adapters import CALL_SHARE
 from moored.house.ground import Ground, process_ticks
 from moored.model.identity import ContainerId
@@ -37,6 +38,8 @@ from moored.verbs.wait import Waiter
 
 if TYPE_CHECKING:
     from moored.keepers.exits import Exits
+    from moored.verbs.attach import Attacher
+    from moored.verbs.execute import Executor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,8 @@ class Verbs:
     waiter: Waiter
     cleaner: Cleaner
     pruner: Pruner
+    executor: Executor
+    attacher: Attacher
 
     @classmethod
     def build(cls, ground: Ground, exits: Exits) -> Verbs:
@@ -60,19 +65,22 @@ class Verbs:
         stopper, turns = _stopper(ground), _turns(ground)
         starter = _starter(ground, creator, exits)
         tasks, clock = ground.adapters.tasks, ground.site.clock
+        killer = Killer(turns=turns, tasks=tasks, clock=clock)
         return cls(
             creator=creator,
             planner=Planner(ground.registry, creator, starter.bring_up),
             starter=starter,
             stopper=stopper,
             restarter=_restarter(ground, stopper, starter),
-            killer=Killer(turns=turns, tasks=tasks, clock=clock),
+            killer=killer,
             pauser=Pauser(turns=turns, tasks=tasks, clock=clock),
             renamer=Renamer(turns),
             updater=Updater(turns),
             waiter=Waiter(ground.registry),
             cleaner=_cleaner(ground, stopper),
             pruner=_pruner(ground),
+            executor=streams.executor(ground),
+            attacher=streams.attacher(ground, killer),
         )
 
 
@@ -123,7 +131,9 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
         tasks=adapters.tasks,
         containers=adapters.containers,
         layers=adapters.layers,
-        files=HostFiles(adapters.generated, adapters.output, Host.look, Naming()),
+        files=HostFiles(
+            adapters.generated, adapters.output, Host.look, Naming(), adapters.channels
+        ),
         joiner=_joiner(ground),
         furnisher=Furnisher(adapters.shared_memory),
         networks=ground.networks,

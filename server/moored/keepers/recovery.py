@@ -58,6 +58,12 @@ class Networks(Protocol):
     async def recall(self, snapshot: Snapshot) -> tuple[Attached, ...]: ...
 
 
+class Streams(Protocol):
+    def recover(self, snapshot: Snapshot) -> None:
+        """Take up execs and stdin of a run that goes on."""
+        ...
+
+
 @dataclass(kw_only=True)
 class Recovery:
     registry: Registry
@@ -71,6 +77,7 @@ class Recovery:
     networks: Networks
     go_on_stopping: Callable[[ContainerId], None]
     """Goes on with a stop that was under way, as soon as the claim is free."""
+    streams: Streams
     rebooted: bool
     """Whether the host was booted since the ledger was last written."""
 
@@ -148,6 +155,7 @@ class Recovery:
                 found = interference(snapshot, "it was found resumed")
                 await claim.apply(Resumed(self.clock.now()), found)
             self.exits.watch(snapshot.id, snapshot.run)
+            self.streams.recover(snapshot)
             if isinstance(snapshot.state, Stopping):
                 self.go_on_stopping(snapshot.id)
 

@@ -9,11 +9,14 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """In the order of release: a layer before its containerd record, a task before both.
+    """In the order of release: what is beside a task before it, a layer before its containerd
+    record, a task before both.
 
     containerd deletes a container's record under a live task and so orphans the task.
     """
 
+    STREAMS = "streams"
+    """Execs and attached callers of one run, and the FIFOs that carry what they say."""
     TASK = "task"
     BUNDLE = "bundle"
     CGROUP = "cgroup"

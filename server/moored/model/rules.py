@@ -99,6 +99,8 @@ def _process(spec: Spec) -> Iterator[Violation]:
         yield Violation("working_dir", "must be shorter than 4096 bytes, without NUL")
     elif ".." in directory.split(posixpath.sep):
         yield Violation("working_dir", 'must not contain ".."')
+    if spec.stdin_once and not spec.stdin:
+        yield Violation("stdin_once", "goes with stdin only")
     if spec.user and (why := users.fault(spec.user)):
         yield Violation("user", why)
 

@@ -51,6 +51,9 @@ class Spec:
     auto_remove: bool = False
     runtime: str = ""
     network: str = ""
+    tty: bool = False
+    stdin: bool = False
+    stdin_once: bool = False
     networks: tuple[Attachment, ...] = ()
     dns: Dns = Dns()
     extra_hosts: tuple[str, ...] = ()

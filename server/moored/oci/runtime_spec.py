@@ -81,7 +81,8 @@ def arguments(spec: Spec, image: Image) -> tuple[str, ...]:
 
 def environment(spec: Spec, image: Image, hostname: str) -> list[str]:
     """Return the environment: ours, overridden by the image's, overridden by the spec's."""
-    entries = (f"PATH={defaults.PATH}", f"HOSTNAME={hostname}", *image.env, *spec.env)
+    terminal = ("TERM=xterm",) if spec.tty else ()
+    entries = (f"PATH={defaults.PATH}", f"HOSTNAME={hostname}", *terminal, *image.env, *spec.env)
     # An image may hold entries without a value: they set nothing.
     return [f"{key}={value}" for key, value in dict(_pairs(entries)).items()]
 
@@ -127,7 +128,7 @@ def _process(request: SpecRequest) -> Json:
         )
     name = _hostname(request)
     shown: Json = {
-        "terminal": False,
+        "terminal": spec.tty,
         "user": process.user(request.who, user_of(spec, image), spec.umask),
         "args": args,
         "env": process.with_home(environment(spec, image, name), request.who),

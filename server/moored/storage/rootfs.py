@@ -76,6 +76,19 @@ def opened(mounts: Sequence[Mount]) -> Iterator[Rootfs]:
         os.close(root)
 
 
+@contextmanager
+def of_process(pid: int) -> Iterator[Rootfs]:
+    """Open the root filesystem as a process sees it, with all that is mounted there."""
+    try:
+        root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Unseen(error.strerror or str(error)) from error
+    try:
+        yield Rootfs(root)
+    finally:
+        os.close(root)
+
+
 def _open(mounts: Sequence[Mount]) -> int:
     if len(mounts) != 1 or mounts[0].type not in ("overlay", "bind"):
         kinds = ", ".join(mount.type for mount in mounts) or "nothing"

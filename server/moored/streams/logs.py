@@ -7,7 +7,7 @@ ends when the run has ended and everything was delivered, or when the files are 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from moored import errors
@@ -16,7 +16,7 @@ from moored.streams.source import Chunk, Source, nanoseconds
 from moored.streams.tail import TailSearch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from datetime import datetime
 
     from moored.streams.follow import Follow, Hub
@@ -51,6 +51,8 @@ class Selection:
     """Nothing that was written before."""
     tail: int | None = None
     """Of what is there, the last lines only. 0: none of it."""
+    offsets: Mapping[Stream, int] = field(default_factory=dict)
+    """Where to begin in a stream, instead. Nothing beyond what is there."""
 
 
 EVERYTHING: Final = Selection()
@@ -138,6 +140,9 @@ class LogReader:
                     since=nanoseconds(since) if since else 0,
                 )
             )
+        for source in self._sources:
+            if offset := self._selection.offsets.get(source.stream):
+                source.seek(offset)
         if tail == 0:
             for source in self._sources:
                 source.skip()

@@ -92,6 +92,7 @@ class BringUp:
             Resource(Kind.FILES, name, run),
             *self.furnisher.resources(snapshot, run),
             Resource(Kind.OUTPUT, f"{snapshot.id}/{run}", run, kept=True),
+            Resource(Kind.STREAMS, name, run),
             Resource(Kind.CONTAINER, name, run),
             Resource(Kind.CGROUP, self.cgroup(name), run),
             Resource(Kind.BUNDLE, name, run),
@@ -228,6 +229,8 @@ class BringUp:
                 stdout=files.stdout,
                 stderr=files.stderr,
                 within=self.task_limit,
+                stdin=files.stdin,
+                terminal=snapshot.spec.tty,
             )
             span.set_attribute("process.pid", pid)
             return pid, self.process_ticks(pid)

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from moored.model.state import Snapshot
     from moored.network.naming import Naming
     from moored.oci.host import Host
+    from moored.storage.channels import Channels
     from moored.storage.files import GeneratedFiles
     from moored.storage.shared_memory import SharedMemory
     from moored.streams.output import Output
     from moored.verbs.joining import Joined
+    from moored.verbs.run_streams import RunStreams
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,14 @@ class HostFiles:
     output: Output
     host: Callable[[], Host]
     naming: Naming
+    channels: Channels
 
     def write(self, snapshot: Snapshot, run: int, joined: Joined) -> RunFiles:
         output = self.output.create(snapshot.id, run)
         mounts = self.generated.write(run_id(snapshot.id, run), self._texts(snapshot, joined))
-        return RunFiles(str(output.stdout), str(output.stderr), mounts)
+        name = run_id(snapshot.id, run)
+        stdin = self.channels.open(name, stdin=snapshot.spec.stdin)
+        return RunFiles(str(output.stdout), str(output.stderr), mounts, str(stdin or ""))
 
     def introduce(self, snapshot: Snapshot, networks: Sequence[Attached]) -> None:
         """Complete the files of the current run, now that its addresses are known."""
@@ -77,6 +82,10 @@ class HostHolders:
     generated: GeneratedFiles
     output: Output
     shared_memory: SharedMemory
+    streams: RunStreams
+
+    async def end_streams(self, run: str) -> bool:
+        return await self.streams.end_run(RunId(run))
 
     async def remove_container(self, run: str) -> bool:
         return await self.containers.delete(run)

@@ -57,7 +57,7 @@ def planned(spec: Spec, image: Image) -> Identity | None:
 
 def _who(spec: Spec, image: Image, seen: Rootfs) -> Identity:
     user = runtime_spec.user_of(spec, image)
-    passwd, group = _text(seen, "/etc/passwd"), _text(seen, "/etc/group")
+    passwd, group = text(seen, "/etc/passwd"), text(seen, "/etc/group")
     field, whose = "spec.user", ""
     if image.user and not spec.user:
         whose = f" (unset means the image's {image.user!r})"
@@ -83,5 +83,5 @@ def _refuse_program(spec: Spec, image: Image, seen: Rootfs) -> None:
     programs.refuse_unless_executable(command[0], variables["PATH"], directory, seen)
 
 
-def _text(seen: Rootfs, path: str) -> str:
+def text(seen: Rootfs, path: str) -> str:
     return seen.read(path, _LARGEST_FILE).decode(errors="surrogateescape")

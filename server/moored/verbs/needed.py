@@ -32,6 +32,8 @@ class Tasks(Protocol):
         stdout: str,
         stderr: str,
         within: float,
+        stdin: str = "",
+        terminal: bool = False,
     ) -> int: ...
     async def start(self, run: RunId, *, within: float) -> int: ...
 
@@ -59,6 +61,8 @@ class RunFiles:
     stdout: str
     stderr: str
     mounts: Mapping[str, str]
+    stdin: str = ""
+    """A FIFO. Empty: it has no stdin."""
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ class Holders(Protocol):
     def remove_shared_memory(self, run: str) -> bool: ...
     def remove_files(self, run: str) -> bool: ...
     def remove_output(self, key: str) -> bool: ...
+    async def end_streams(self, run: str) -> bool: ...
 
 
 class Releaser:
@@ -84,6 +85,7 @@ class Releaser:
         self._deleted: set[str] = set()
         """Runs whose task was deleted in good order, until their bundle is looked for."""
         self._ways: Mapping[Kind, Callable[[str], Awaitable[bool]]] = {
+            Kind.STREAMS: holders.end_streams,
             Kind.TASK: self._task,
             Kind.BUNDLE: self._bundle,
             Kind.CGROUP: partial(_threaded, holders.remove_cgroup),

@@ -15,7 +15,7 @@ STEPS: Final[dict[str, tuple[Kind, ...]]] = {
     "record": (),
     "join": (),
     "rootfs": (Kind.LAYER,),
-    "files": (Kind.FILES, Kind.OUTPUT),
+    "files": (Kind.FILES, Kind.OUTPUT, Kind.STREAMS),
     "mounts": (Kind.SHM,),
     "network": (Kind.SANDBOX,),
     "spec": (),
