@@ -18,7 +18,6 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -28,6 +27,7 @@ from pydantic import (
     field_validator,
 )
 
+from moored.bridge_settings import BridgeSettings
 from moored.errors import SetupRefused
 
 DEFAULT_FILE: Final = Path("/etc/moorage/moored.toml")
@@ -158,7 +158,7 @@ Bytes = Annotated[int, BeforeValidator(_bytes)]
 Listen = Annotated[str, AfterValidator(_listen)]
 
 
-class Settings(BaseModel):
+class Settings(BridgeSettings):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     root: Directory = Path("/var/lib/moorage")

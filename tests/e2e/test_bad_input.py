@@ -70,7 +70,7 @@ SPECS: list[tuple[str, dict[str, Any], str]] = [
     ("an endless stop timeout", {"stop_timeout": duration(1e9)}, "spec.stop_timeout"),
     ("an unknown runtime", {"runtime": "no-such"}, "spec.runtime"),
     ("a runtime that is a path", {"runtime": "/bin/sh"}, "spec.runtime"),
-    ("a network that is not served", {"network": "bridge"}, "spec.network"),
+    ("a network that is not there", {"network": "nowhere"}, "spec.network"),
 ]
 
 OTHERS: list[tuple[str, str, Message, str]] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -55,12 +56,12 @@ def named_net_namespaces(instances: Iterable[str]) -> frozenset[str]:
 
 
 def links(instances: Iterable[str]) -> frozenset[str]:
-    """Network links of the host that carry an instance's name."""
+    """Network links of the host that carry an instance's name, or say that they are its."""
     listing = subprocess.run(
-        ["ip", "-o", "link"], capture_output=True, text=True, timeout=_ANSWER_WITHIN, check=True
+        ["ip", "-json", "link"], capture_output=True, text=True, timeout=_ANSWER_WITHIN, check=True
     )
-    names = [line.split(": ")[1] for line in listing.stdout.splitlines()]
-    return frozenset(name for name in names for instance in instances if instance in name)
+    marks = [f"{link['ifname']} {link.get('ifalias', '')}" for link in json.loads(listing.stdout)]
+    return frozenset(mark for mark in marks for instance in instances if instance in mark)
 
 
 def unix_sockets(directory: Path) -> frozenset[str]:

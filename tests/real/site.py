@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from tests.outside import containerd as seen
 from tests.outside import kernel, processes
 from tests.outside.world import Place, World, look, settled
+from tests.real import subnets
 from tests.real.containerd import Containerd
 from tests.real.moored import Moored
 from tests.real.runtime import GatedRuntime
@@ -67,7 +68,12 @@ class Site:
             self.directory / name,
             containerd=self.containerd.address.socket,
             instance=name,
-            settings={"runtimes": runtimes, **(settings or {})},
+            settings={
+                "runtimes": runtimes,
+                "bridge_subnet": str(subnets.unused()),
+                "bridge_subnet_ipv6": str(subnets.unused_ipv6()),
+                **(settings or {}),
+            },
             flags=flags,
             host_network=host_network,
         )

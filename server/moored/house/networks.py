@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from moored.network.bridge import Bridge
+from moored.network.layout import Layout
 from moored.network.networks import Networks
 from moored.network.sandboxes import Sandboxes
 
@@ -14,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def build_networks(settings: Settings, directory: Directory, plugins: PluginNetworks) -> Networks:
-    sandboxes = Sandboxes()
+    layout = Layout.of(settings.instance, settings)
     return Networks(
-        attachers=(plugins,),
-        sandboxes=sandboxes,
+        attachers=(Bridge(layout, directory.holdings), plugins),
+        sandboxes=Sandboxes(),
         default=settings.network,
     )

@@ -81,9 +81,6 @@ class Attacher(Protocol):
 
     def settle(self, reservation: Reservation) -> None: ...
 
-    def prepare(self) -> None:
-        """Set what has to be set in a new namespace before there is any interface in it."""
-
     async def attach(self, sandbox: Sandbox, request: AttachRequest, planned: Attached) -> Attached:
         """Make the interface. Raises NetworkFailed."""
 

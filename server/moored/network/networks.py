@@ -107,16 +107,8 @@ class Networks:
     async def open(self, snapshot: Snapshot) -> Sandbox:
         """Return the new namespace in which a run is to live. Raises NetworkFailed."""
         run = run_id(snapshot.id, snapshot.run)
-        requests = self._requests(snapshot, snapshot.run)
-        prepares = [self._attacher(request.asked).prepare for request in requests]
-
-        def prepare() -> None:
-            set_up_loopback()
-            for each in prepares:
-                each()
-
         try:
-            return await self.sandboxes.make(run, prepare)
+            return await self.sandboxes.make(run, set_up_loopback)
         except OSError as error:
             raise errors.NetworkFailed(f"cannot make network namespace: {error}") from error
 

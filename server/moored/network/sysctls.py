@@ -16,6 +16,7 @@ QUIET_PORT: Final = NO_IPV6
 """Of a bridge's port: it only passes on what others say."""
 STATION: Final = {"ipv4": {"arp_notify": "1"}, "ipv6": {"accept_ra": "0", "ndisc_notify": "1"}}
 """Tells its neighbours when it is new, and lets none of them say where its routes lead."""
+STATION_IPV4: Final = {"ipv4": {"arp_notify": "1"}, **NO_IPV6}
 
 
 def write(interface: str, settings: Mapping[str, Mapping[str, str]]) -> None:
