@@ -13,6 +13,7 @@ declare -rA PACKAGE_OF=(
     [containerd]=containerd # with its shim, and ctr to look at it from outside
     [runc]=runc
     [crun]=crun     # the other runtime
+    [catatonit]=catatonit # the init that a container may have
     [ip]=iproute2   # looks at networks from outside
     [skopeo]=skopeo # turns images into what other tools make of them
 )

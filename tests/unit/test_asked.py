@@ -51,6 +51,8 @@ def test_a_moment_that_is_none_is_refused() -> None:
         asked.timestamp(timestamp_pb2.Timestamp(seconds=10**15), "since")
 
 
+_number = st.none() | st.integers(0, 2**32 - 1)
+_texts = st.lists(st.text()).map(tuple)
 _unsigned = st.integers(0, 2**64 - 1)
 specs = st.builds(
     Spec,

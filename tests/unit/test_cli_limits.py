@@ -13,6 +13,10 @@ from moorage.cli.specs import spec_of, spec_options
 
 if TYPE_CHECKING:
     from moorage.v1.container_pb2 import ContainerSpec
+from moorage.v1.security_pb2 import DEVICE_TYPE_CHARACTER
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def asked(*options: str) -> ContainerSpec:
@@ -82,9 +86,48 @@ def test_limits_of_the_process_are_its_own() -> None:
     assert spec.supplementary_groups == ["audio"]
 
 
+def test_the_walls_open_and_close_as_asked() -> None:
+    spec = asked(
+        *("--cap-add", "NET_ADMIN", "--cap-drop", "ALL", "--init", "--privileged"),
+        *("--device", "/dev/fuse", "--device", "/dev/a:/dev/b:rw", "--device", "/dev/c:r"),
+        *("--device", "vendor.com/gpu=0", "--device-cgroup-rule", "c 1:* rw"),
+        *("--sysctl", "net.core.somaxconn=5", "--security-opt", "no-new-privileges"),
+        *("--security-opt", "apparmor=x", "--security-opt", "seccomp=unconfined"),
+        *("--security-opt", "mask=/proc/a:/proc/b", "--security-opt", "systempaths=unconfined"),
+    )
+    assert spec.capabilities_add == ["NET_ADMIN"]
+    assert spec.capabilities_drop == ["ALL"]
+    assert (spec.init, spec.privileged, spec.no_new_privileges) == (True, True, True)
+    shown = [(d.source, d.destination, d.access) for d in spec.devices]
+    assert shown == [("/dev/fuse", "", ""), ("/dev/a", "/dev/b", "rw"), ("/dev/c", "", "r")]
+    assert spec.cdi_devices == ["vendor.com/gpu=0"]
+    [rule] = spec.device_rules
+    assert (rule.type, rule.major, rule.access) == (DEVICE_TYPE_CHARACTER, 1, "rw")
+    assert not rule.HasField("minor")
+    assert spec.sysctls == {"net.core.somaxconn": "5"}
+    assert (spec.apparmor_profile, spec.seccomp.unconfined) == ("x", True)
+    assert (list(spec.system_paths.masked), spec.system_paths.unconfined) == (
+        ["/proc/a", "/proc/b"],
+        True,
+    )
+
+
+def test_a_profile_is_read_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "profile.json"
+    file.write_text('{"defaultAction": "SCMP_ACT_ERRNO"}')
+    spec = asked("--security-opt", f"seccomp={file}")
+    assert spec.seccomp.profile == '{"defaultAction": "SCMP_ACT_ERRNO"}'
+
+
 @pytest.mark.parametrize(
     "options",
     [
+        ("--security-opt", "what=ever"),
+        ("--security-opt", "seccomp=/no/such/file"),
+        ("--device", "/a:b:c:d"),
+        ("--device", "fuse"),
+        ("--device-cgroup-rule", "x"),
+        ("--sysctl", "x"),
         ("--cpus", "x"),
         ("--cpus", "NaN"),
         ("--cpus", "-1"),

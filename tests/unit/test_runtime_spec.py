@@ -16,6 +16,7 @@ from moored.model.users import Identity
 from moored.oci import runtime_spec
 from moored.oci.devices import Node
 from moored.oci.host import CgroupMode, Host
+from moored.oci.lending import Lent
 from moored.oci.runtime_spec import SpecRequest
 from tests.unit.hosts import V2
 
@@ -267,7 +268,7 @@ def test_a_rate_is_for_the_disk_that_the_host_has_at_its_path() -> None:
         files={},
         host=_HOST,
         who=_ROOT,
-        nodes={"/dev/sda": node},
+        lent=Lent(disks={"/dev/sda": node}),
     )
     built = json.loads(runtime_spec.build(request))["linux"]["resources"]["blockIO"]
     assert built == {"throttleReadBpsDevice": [{"major": 8, "minor": 16, "rate": 5}]}

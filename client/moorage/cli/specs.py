@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from moorage.cli import limit_options
+from moorage.cli import limit_options, security_options
 from moorage.cli.network_options import NETWORK_OPTIONS, network_fields
 from moorage.cli.parameters import duration, image_argument
 from moorage.cli.sharing_options import SHARING_OPTIONS
@@ -73,6 +73,7 @@ _OPTIONS: Final = (
     ),
     *limit_options.RESOURCE_OPTIONS,
     *limit_options.PROCESS_OPTIONS,
+    *security_options.SECURITY_OPTIONS,
     *SHARING_OPTIONS,
     restart_option,
     click.option("--rm", "auto_remove", is_flag=True, help="Remove it once it has exited."),
@@ -118,6 +119,7 @@ def spec_of(
         rlimits=limit_options.rlimits_of(ulimit),
         oom_score_adjust=oom_score_adj,
         supplementary_groups=group_add,
+        **security_options.security_of(rest),
         restart_policy=None if restart is None else restart_policy_of(restart),
         **network_fields(rest),
         **rest,

@@ -536,7 +536,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "instance", "containerd", "runtimes", "cgroup_mode", "networks", "features", "start_time", "services")
+    __slots__ = ("version", "instance", "containerd", "runtimes", "cgroup_mode", "networks", "features", "start_time", "services", "apparmor")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     CONTAINERD_FIELD_NUMBER: _ClassVar[int]
@@ -546,6 +546,7 @@ class GetServerInfoResponse(_message.Message):
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
+    APPARMOR_FIELD_NUMBER: _ClassVar[int]
     version: str
     instance: str
     containerd: ContainerdInfo
@@ -555,7 +556,8 @@ class GetServerInfoResponse(_message.Message):
     features: _containers.RepeatedScalarFieldContainer[str]
     start_time: _timestamp_pb2.Timestamp
     services: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, version: _Optional[str] = ..., instance: _Optional[str] = ..., containerd: _Optional[_Union[ContainerdInfo, _Mapping]] = ..., runtimes: _Optional[_Iterable[_Union[RuntimeInfo, _Mapping]]] = ..., cgroup_mode: _Optional[_Union[CgroupMode, str]] = ..., networks: _Optional[_Iterable[str]] = ..., features: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., services: _Optional[_Iterable[str]] = ...) -> None: ...
+    apparmor: str
+    def __init__(self, version: _Optional[str] = ..., instance: _Optional[str] = ..., containerd: _Optional[_Union[ContainerdInfo, _Mapping]] = ..., runtimes: _Optional[_Iterable[_Union[RuntimeInfo, _Mapping]]] = ..., cgroup_mode: _Optional[_Union[CgroupMode, str]] = ..., networks: _Optional[_Iterable[str]] = ..., features: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., services: _Optional[_Iterable[str]] = ..., apparmor: _Optional[str] = ...) -> None: ...
 
 class ContainerdInfo(_message.Message):
     __slots__ = ("version", "address", "embedded", "reachable")

@@ -12,7 +12,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from moorage.v1 import container_pb2
 from moored import errors
-from moored.api import asked_limits, asked_network
+from moored.api import asked_limits, asked_network, asked_security
 from moored.api.asked_times import duration as duration
 from moored.api.asked_times import refused as refused
 from moored.api.asked_times import timestamp as timestamp
@@ -105,6 +105,7 @@ def spec(message: container_pb2.ContainerSpec) -> Spec:
         dns=asked_network.dns(message.dns),
         extra_hosts=tuple(message.extra_hosts),
         domain_name=message.domain_name,
+        **asked_security.security(message),
         restart_policy=policy(message.restart_policy),
         read_only_rootfs=message.read_only_rootfs,
         shm_size=message.shm_size,

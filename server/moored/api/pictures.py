@@ -13,7 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from moorage.v1 import container_pb2 as wire
-from moored.api import limit_pictures, network_pictures
+from moored.api import limit_pictures, network_pictures, security_pictures
 from moored.model import state as states
 from moored.model.exits import Origin
 from moored.model.intent import Action, Asker
@@ -163,6 +163,7 @@ def spec(spec: Spec) -> wire.ContainerSpec:
         dns=network_pictures.dns(spec.dns) if spec.dns != Dns() else None,
         extra_hosts=spec.extra_hosts,
         domain_name=spec.domain_name,
+        **security_pictures.security(spec),
         restart_policy=_policy(spec.restart_policy)
         if spec.restart_policy != RestartPolicy()
         else None,

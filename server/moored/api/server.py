@@ -28,6 +28,7 @@ from moored.api.server_info import ServerInfo
 from moored.api.serving import Desk, Draining
 from moored.api.starting import StartingDesk
 from moored.api.watch import WatchDesk
+from moored.oci import confinement
 from moored.oci.host import Host
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Server:
             runtimes=runtimes,
             cgroup_mode=host.cgroup_mode,
             seccomp=host.seccomp,
+            apparmor=confinement.apparmor(host),
             host_network_allowed=site.allowed.host_network,
             networks=lambda: house.networks.names,
             services=SERVICES,

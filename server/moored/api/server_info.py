@@ -43,6 +43,7 @@ class ServerInfo:
     runtimes: Sequence[RuntimeFound]
     cgroup_mode: CgroupMode
     seccomp: bool
+    apparmor: str
     host_network_allowed: bool
     networks: Callable[[], Sequence[str]]
     """Every network that may be asked for by name, the default first."""
@@ -66,6 +67,7 @@ class ServerInfo:
             cgroup_mode=_MODES[self.cgroup_mode],
             networks=[n for n in self.networks() if n != HOST or self.host_network_allowed],
             features=["seccomp"] if self.seccomp else [],
+            apparmor=self.apparmor,
             start_time=time(self.started),
             services=[
                 f"{service.full_name}/{method.name}"

@@ -12,7 +12,7 @@ from moored.house.adapters import CALL_SHARE
 from moored.house.ground import Ground, process_ticks
 from moored.model.identity import ContainerId
 from moored.network.naming import Naming
-from moored.oci import devices, runtime_spec
+from moored.oci import confinement, lending, runtime_spec
 from moored.oci.host import Host
 from moored.verbs.admission import Admission
 from moored.verbs.bring_up import BringUp
@@ -37,7 +37,9 @@ from moored.verbs.update import Updater
 from moored.verbs.wait import Waiter
 
 if TYPE_CHECKING:
+    from moored.errors import Violation
     from moored.keepers.exits import Exits
+    from moored.model.spec import Spec
     from moored.verbs.attach import Attacher
     from moored.verbs.execute import Executor
 
@@ -88,11 +90,17 @@ def _admission(ground: Ground) -> Admission:
     return Admission(
         images=ground.adapters.images,
         runtimes=ground.site.runtimes,
-        host_problems=lambda spec: [*Host.look().verify(spec), *devices.problems(spec)],
+        host_problems=_host_problems,
+        host=Host.look,
         allowed=ground.site.allowed,
         joins=_joiner(ground).owners,
         networks=ground.networks,
     )
+
+
+def _host_problems(spec: Spec) -> list[Violation]:
+    host = Host.look()
+    return [*host.verify(spec), *confinement.problems(spec, host), *lending.problems(spec)]
 
 
 def _starter(ground: Ground, creator: Creator, exits: Exits) -> Starter:
@@ -143,7 +151,7 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
         build_spec=runtime_spec.build,
         process_ticks=process_ticks,
         host=Host.look,
-        nodes=devices.lent,
+        lend=lending.lend,
         clock=site.clock,
         task_limit=CALL_SHARE * ground.limits.step,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 LOCAL: Final = "local"
 """Whoever may open the unix socket, or comes over the loopback."""
@@ -22,6 +22,21 @@ class Allowance:
     host_ipc: bool = False
     host_pid: bool = False
     host_uts: bool = False
+    privileged: bool = False
+    """Everything at once."""
+    capabilities: tuple[str, ...] = ()
+    """Those that may be added to the default ones; "ALL" for any."""
+    devices: tuple[str, ...] = ()
+    """Patterns of paths of the host's devices: "/dev/fuse", "/dev/snd/*"."""
+    device_rules: bool = False
+    cdi_devices: tuple[str, ...] = ()
+    """Patterns of their names: "vendor.com/gpu=*"."""
+    seccomp: Literal["default", "custom", "unconfined"] = "default"
+    """How far from the default filter: stricter profiles are always allowed."""
+    apparmor_profiles: tuple[str, ...] = ()
+    """Also "unconfined"."""
+    system_paths: bool = False
+    """To hide and protect nothing of /proc and /sys."""
     low_oom_score: bool = False
     """An oom_score_adjust below 0: others are ended first."""
     bind_roots: tuple[str, ...] = ()
@@ -34,3 +49,12 @@ class Policy:
 
     def of(self, role: str) -> Allowance:
         return self.roles.get(role, Allowance())
+
+
+@dataclass(frozen=True)
+class Forbidden:
+    """A field that the policy does not allow: its path, the rule's name, and what is asked for."""
+
+    field: str
+    rule: str
+    what: str

@@ -7,25 +7,21 @@ them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from moored.model.policy import Allowance
+from moored.model import security_policy
+from moored.model.policy import Allowance, Forbidden
 from moored.model.sharing import HOST, KINDS, mode
 from moored.model.spec import Spec
 
 
-@dataclass(frozen=True)
-class Forbidden:
-    """A field that the policy does not allow: its path, the rule's name, and what is asked for."""
-
-    field: str
-    rule: str
-    what: str
-
-
 def forbidden(spec: Spec, allowed: Allowance) -> list[Forbidden]:
     """Return every field of ``spec`` that goes beyond what is ``allowed``."""
-    return [*_network(spec, allowed), *_sharing(spec, allowed), *_process(spec, allowed)]
+    return [
+        *_network(spec, allowed),
+        *_sharing(spec, allowed),
+        *_process(spec, allowed),
+        *security_policy.forbidden(spec, allowed),
+    ]
 
 
 def _network(spec: Spec, allowed: Allowance) -> Iterator[Forbidden]:

@@ -11,7 +11,14 @@ from datetime import timedelta
 from typing import Final
 
 from moored.errors import Violation
-from moored.model import limit_rules, network_rules, process_rules, sharing_rules, users
+from moored.model import (
+    limit_rules,
+    network_rules,
+    process_rules,
+    security_rules,
+    sharing_rules,
+    users,
+)
 from moored.model.identity import is_id, is_name
 from moored.model.restart import RestartCondition
 from moored.model.spec import Spec
@@ -40,6 +47,7 @@ def violations(spec: Spec) -> list[Violation]:
         *limit_rules.violations(spec.resources),
         *limit_rules.rlimit_violations(spec.rlimits),
         *process_rules.violations(spec),
+        *security_rules.violations(spec),
         *_restarts(spec),
         *sharing_rules.violations(spec),
     ]

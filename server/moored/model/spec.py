@@ -9,6 +9,14 @@ from typing import Final
 from moored.model.limits import NO_LIMITS, Resources, Rlimit
 from moored.model.network import Attachment, Dns
 from moored.model.restart import NO_RESTARTS, RestartPolicy
+from moored.model.security import (
+    DEFAULT_PATHS,
+    DEFAULT_SECCOMP,
+    Device,
+    DeviceRule,
+    Seccomp,
+    SystemPaths,
+)
 
 CHANGEABLE: Final = frozenset(
     {"labels", "restart_policy", "stop_signal", "stop_timeout", "auto_remove"}
@@ -64,6 +72,19 @@ class Spec:
     umask: int | None = None
     supplementary_groups: tuple[str, ...] = ()
     restart_policy: RestartPolicy = NO_RESTARTS
+    init: bool = False
+    devices: tuple[Device, ...] = ()
+    cdi_devices: tuple[str, ...] = ()
+    device_rules: tuple[DeviceRule, ...] = ()
+    capabilities_add: tuple[str, ...] = ()
+    capabilities_drop: tuple[str, ...] = ()
+    no_new_privileges: bool = False
+    privileged: bool = False
+    seccomp: Seccomp = DEFAULT_SECCOMP
+    apparmor_profile: str = ""
+    selinux_label: str = ""
+    sysctls: dict[str, str] = field(default_factory=dict)
+    system_paths: SystemPaths = DEFAULT_PATHS
     read_only_rootfs: bool = False
     shm_size: int = 0
     ipc: str = ""

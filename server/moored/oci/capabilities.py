@@ -1,31 +1,29 @@
-"""Which privileges of root's a container's processes have.
+"""The capability sets of a process.
 
-The set is the one that the big engines settled on. A user other than root gets it as an upper
-bound only, for what a setuid program may still gain: just what an execve by that user leaves.
+A user other than root gets its container's as an upper bound only, for what a setuid program
+may still gain: just what an execve by that user leaves.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING
 
-DEFAULT: Final = frozenset(
-    {
-        "CAP_AUDIT_WRITE",
-        "CAP_CHOWN",
-        "CAP_DAC_OVERRIDE",
-        "CAP_FOWNER",
-        "CAP_FSETID",
-        "CAP_KILL",
-        "CAP_MKNOD",
-        "CAP_NET_BIND_SERVICE",
-        "CAP_NET_RAW",
-        "CAP_SETFCAP",
-        "CAP_SETGID",
-        "CAP_SETPCAP",
-        "CAP_SETUID",
-        "CAP_SYS_CHROOT",
-    }
-)
+from moored.model import capabilities
+from moored.model.capabilities import DEFAULT as DEFAULT
+
+if TYPE_CHECKING:
+    from moored.model.spec import Spec
+
+
+def of_spec(spec: Spec, available: frozenset[str]) -> frozenset[str]:
+    """Return what a container's processes may have; ``available`` is what the host can give."""
+    if spec.privileged:
+        return available
+    return capabilities.granted(spec.capabilities_add, spec.capabilities_drop, available)
+
+
+def is_available(name: str, available: frozenset[str]) -> bool:
+    return capabilities.normal(name) in available | {capabilities.ALL}
 
 
 def of_process(uid: int, capabilities: frozenset[str] = DEFAULT) -> dict[str, list[str]]:

@@ -59,6 +59,13 @@ MOUNTS: Final[tuple[Json, ...]] = (
 )
 
 
+def mounts(*, privileged: bool) -> list[Json]:
+    """Return the system mounts; a privileged container may write to those of the kernel's."""
+    if not privileged:
+        return list(MOUNTS)
+    return [mount | {"options": [o for o in mount["options"] if o != "ro"]} for mount in MOUNTS]
+
+
 def binds(files: Mapping[str, str]) -> list[Json]:
     """Return the mounts that show files of the host's (values) at destinations (keys)."""
     return [

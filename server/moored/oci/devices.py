@@ -1,18 +1,25 @@
-"""Devices of the host's that a spec names: what they are, as the host has them now."""
+"""Devices of the host's as the host has them now, and as the runtime spec has them."""
 
 from __future__ import annotations
 
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from moored.errors import Violation
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from moored.model.spec import Spec
+    from moored.model.security import DeviceRule
+    from moored.oci.defaults import Json
+
+MOST: Final = 1024
+"""Devices that a directory may have: more, and it is none of devices."""
+EVERYTHING: Final = {"allow": True, "access": "rwm"}
+_NEVER: Final = frozenset({"pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev"})
+"""Below /dev: what every container has of its own."""
+_CONSOLE: Final = "console"
 
 
 @dataclass(frozen=True)
@@ -28,18 +35,32 @@ class Node:
     gid: int
 
 
-def lent(spec: Spec) -> Mapping[str, Node]:
-    """Return the devices that ``spec`` names and this host has, by their paths."""
-    found = {path: find(path) for _, path in _disks(spec)}
-    return {path: node for path, node in found.items() if node is not None}
+@dataclass(frozen=True)
+class Given:
+    """A device, where the container sees it, and what it may do with it."""
 
+    node: Node
+    destination: str
+    access: str
 
-def problems(spec: Spec) -> Iterator[Violation]:
-    """Yield each device that ``spec`` names and this host does not have."""
-    for field, path in _disks(spec):
-        node = find(path)
-        if node is None or node.kind != "b":
-            yield Violation(field, f"{path!r} is no block device of this host's")
+    @property
+    def device(self) -> Json:
+        node = self.node
+        return {
+            "path": self.destination,
+            "type": node.kind,
+            "major": node.major,
+            "minor": node.minor,
+            "fileMode": node.mode,
+            "uid": node.uid,
+            "gid": node.gid,
+        }
+
+    @property
+    def rule(self) -> Json:
+        node = self.node
+        numbers = {"major": node.major, "minor": node.minor}
+        return {"allow": True, "type": node.kind, **numbers, "access": self.access}
 
 
 def find(path: str) -> Node | None:
@@ -61,7 +82,26 @@ def find(path: str) -> Node | None:
     )
 
 
-def _disks(spec: Spec) -> Iterator[tuple[str, str]]:
-    for name in ("blkio_weights", "blkio_throttles"):
-        for number, entry in enumerate(getattr(spec.resources, name)):
-            yield f"resources.{name}[{number}].path", entry.path
+def below(directory: str) -> list[Node]:
+    """Return the devices at and below ``directory``, or the one that it is; at most MOST."""
+    if (node := find(directory)) is not None:
+        return [node]
+    found: list[Node] = []
+    for place, names, files in os.walk(directory):
+        names[:] = sorted(set(names) - _NEVER)
+        found += filter(None, (find(os.path.join(place, name)) for name in sorted(files)))
+        if len(found) > MOST:
+            break
+    return found[:MOST]
+
+
+def all_of_host() -> Iterator[Node]:
+    """Yield every device below /dev but the console, which is each container's own."""
+    return (node for node in below("/dev") if Path(node.path).name != _CONSOLE)
+
+
+def rule(asked: DeviceRule) -> Json:
+    """Return what the runtime spec says for a rule by numbers."""
+    shown: Json = {"allow": True, "type": asked.type or "a", "access": asked.access or "rwm"}
+    numbers = {"major": asked.major, "minor": asked.minor}
+    return shown | {name: number for name, number in numbers.items() if number is not None}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from moored.errors import Violation
+from moored.model.capabilities import DEFAULT, of_mask
 from moored.oci import cgroups, resources
 from moored.oci.capacity import Capacity
 
@@ -33,6 +34,8 @@ PRIVATE_NETWORK_SYSCTLS: Final = {
 _NEEDED_V1: Final = frozenset({"devices", "freezer"})
 _ADJUST_OOM_SCORE: Final = 24
 """CAP_SYS_RESOURCE."""
+_PROFILES: Final = Path("/sys/kernel/security/apparmor/profiles")
+_SYSCTLS: Final = Path("/proc/sys")
 _SWAPS: Final = Path("/proc/swaps")
 
 
@@ -66,6 +69,10 @@ class Host:
     """Whether a limit of memory can be one of swap too."""
     swaps: bool
     """Whether there is any swap."""
+    capabilities: frozenset[str] = DEFAULT
+    """What moored has, and so can give."""
+    apparmor_profiles: frozenset[str] = frozenset()
+    """Those that are loaded."""
     capacity: Capacity = field(default_factory=Capacity)
 
     @classmethod
@@ -86,6 +93,8 @@ class Host:
             lowers_oom_score=_lowers_oom_score(),
             limits_swap=_limits_swap(mounted),
             swaps=_swaps(),
+            capabilities=_capabilities(),
+            apparmor_profiles=_apparmor_profiles() if _apparmor() else frozenset(),
             capacity=Capacity.look(mounted),
         )
 
@@ -120,9 +129,27 @@ class Host:
             why = "needs CAP_SYS_RESOURCE, which moored does not have"
             yield Violation("oom_score_adjust", why)
 
+    def has_sysctl(self, name: str) -> bool:
+        """Whether there is such a setting; of those of single links, which come later, any."""
+        parts = name.split(".")
+        return "conf" in parts or "neigh" in parts or _SYSCTLS.joinpath(*parts).exists()
+
     def warnings(self, spec: Spec) -> list[str]:
         """Return what of ``spec`` is left out on this host, in sentences."""
         return resources.warnings(spec.resources, self)
+
+
+@cache
+def _capabilities() -> frozenset[str]:
+    return of_mask(int(_status()["CapBnd"], 16))
+
+
+def _apparmor_profiles() -> frozenset[str]:
+    """Return the names of the profiles in force: a line is ``name (mode)``."""
+    with suppress(OSError):
+        lines = _PROFILES.read_text().splitlines()
+        return frozenset(line.rpartition(" (")[0] for line in lines)
+    return frozenset()
 
 
 def mode_of(mounted: tuple[cgroups.Hierarchy, ...]) -> CgroupMode:

@@ -13,8 +13,18 @@ from typing import TYPE_CHECKING, Final
 
 from moored import errors
 from moored.model.sharing import HOST, shares
-from moored.oci import capabilities, defaults, process, resources, seccomp, sharing
-from moored.oci.host import NAMESPACES, PRIVATE_NETWORK_SYSCTLS, CgroupMode, Host
+from moored.oci import (
+    confinement,
+    defaults,
+    devices,
+    edits,
+    init_program,
+    process,
+    resources,
+    sharing,
+)
+from moored.oci.host import NAMESPACES, CgroupMode, Host
+from moored.oci.lending import Lent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +33,6 @@ if TYPE_CHECKING:
     from moored.model.spec import Image, Spec
     from moored.model.users import Identity
     from moored.oci.defaults import Json
-    from moored.oci.devices import Node
 
 VERSION: Final = "1.0.2"
 ROOT: Final = "rootfs"
@@ -50,8 +59,8 @@ class SpecRequest:
     """Whose host name it has, where that is another container's."""
     shared_memory: str = ""
     """A directory of the host's to be /dev/shm. Empty: a new one."""
-    nodes: Mapping[str, Node] = field(default_factory=dict)
-    """The host's devices that the spec names."""
+    lent: Lent = field(default_factory=Lent)
+    """What of the host's the spec names, and the host has."""
 
 
 def build(request: SpecRequest) -> bytes:
@@ -61,14 +70,16 @@ def build(request: SpecRequest) -> bytes:
         "process": _process(request),
         "root": {"path": ROOT, "readonly": request.spec.read_only_rootfs},
         "mounts": [
-            *defaults.MOUNTS,
+            *defaults.mounts(privileged=request.spec.privileged),
             sharing.shared_memory(request.spec, request.shared_memory),
             *defaults.binds(request.files),
+            *init_program.mounts(request.lent.init),
         ],
         "linux": _linux(request),
     }
     if not (_on_host_network(request) or shares(request.spec.uts)):
         spec["hostname"] = _hostname(request)
+    edits.apply(request.lent.edits, spec)
     return json.dumps(spec, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -130,11 +141,10 @@ def _process(request: SpecRequest) -> Json:
     shown: Json = {
         "terminal": spec.tty,
         "user": process.user(request.who, user_of(spec, image), spec.umask),
-        "args": args,
+        "args": init_program.command(args) if request.lent.init else args,
         "env": process.with_home(environment(spec, image, name), request.who),
         "cwd": posixpath.join("/", spec.working_dir or image.working_dir),
-        "capabilities": capabilities.of_process(request.who.uid if request.who else 0),
-        "noNewPrivileges": False,
+        **confinement.of_process(spec, request.who.uid if request.who else 0, request.host),
     }
     if spec.rlimits:
         shown["rlimits"] = process.rlimits(spec.rlimits)
@@ -144,39 +154,39 @@ def _process(request: SpecRequest) -> Json:
 
 
 def _linux(request: SpecRequest) -> Json:
-    host = request.host
+    spec, host = request.spec, request.host
     linux: Json = {
         "cgroupsPath": request.cgroup,
         "resources": _resources(request),
         "namespaces": _namespaces(request),
-        "maskedPaths": [*defaults.MASKED_PATHS, *host.thermal_throttles],
-        "readonlyPaths": defaults.READONLY_PATHS,
+        **confinement.paths(spec, host),
     }
-    if settings := _sysctls(request):
+    if given := request.lent.devices:
+        linux["devices"] = [device.device for device in given]
+    if settings := confinement.sysctls(spec, host):
         linux["sysctl"] = settings
-    if host.seccomp:
-        linux["seccomp"] = seccomp.allow_list(capabilities.DEFAULT, host.architecture)
+    if (filter_ := confinement.filter_of(spec, host)) is not None:
+        linux["seccomp"] = filter_
     return linux
-
-
-def _sysctls(request: SpecRequest) -> Json:
-    """Return the settings of namespaces that are the container's own."""
-    spec = request.spec
-    settings: Json = {}
-    if not shares(spec.network):
-        settings = {name: PRIVATE_NETWORK_SYSCTLS[name] for name in request.host.sysctls}
-    if spec.domain_name and not shares(spec.uts):
-        settings["kernel.domainname"] = spec.domain_name
-    return dict(sorted(settings.items()))
 
 
 def _resources(request: SpecRequest) -> Json:
     def number_of(path: str) -> tuple[int, int]:
-        node = request.nodes[path]
-        return node.major, node.minor
+        disk = request.lent.disks[path]
+        return disk.major, disk.minor
 
     limits = resources.translate(request.spec.resources, request.host, number_of)
-    return {"devices": defaults.DEVICES, **limits}
+    return {"devices": _device_rules(request), **limits}
+
+
+def _device_rules(request: SpecRequest) -> list[Json]:
+    if request.spec.privileged:
+        return [devices.EVERYTHING]
+    return [
+        *defaults.DEVICES,
+        *(given.rule for given in request.lent.devices),
+        *map(devices.rule, request.spec.device_rules),
+    ]
 
 
 def _namespaces(request: SpecRequest) -> list[Json]:

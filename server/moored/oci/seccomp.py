@@ -43,6 +43,12 @@ def allow_list(capabilities: frozenset[str], architecture: str) -> Json:
     return profile
 
 
+def names_of(architecture: str) -> list[str]:
+    """Return libseccomp's names of a machine and its relatives; none if it is not in the table."""
+    names: list[str] = _table()["architectures"].get(architecture, {}).get("names", [])
+    return names
+
+
 def _applies(row: Json, architecture: str, allowed: set[str]) -> bool:
     here = architecture in row.get("on", [architecture])
     return here and architecture not in row.get("not_on", ()) and row["name"] not in allowed

@@ -13,7 +13,7 @@ from moored import errors
 from moored.containerd.names import complete_name
 from moored.errors import Violation
 from moored.model import policy_rules, rules, users
-from moored.oci import signals
+from moored.oci import confinement, signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from moored.containerd.values import Runtime
     from moored.model.policy import Allowance
     from moored.model.spec import Image, Spec
+    from moored.oci.host import Host
 
 
 _REASONS: Final[dict[str, type[errors.FieldsRefused]]] = {
@@ -55,6 +56,7 @@ class Admission:
     host_problems: Callable[[Spec], Sequence[Violation]]
     """What of a spec this host cannot do as it is now."""
     allowed: Allowance
+    host: Callable[[], Host]
     joins: Callable[[Spec], object]
     """Refuses what a spec shares with others and cannot."""
     networks: Networks
@@ -81,6 +83,7 @@ class Admission:
             complete_name(spec.image, field="spec.image")
         if spec.stop_signal and signals.parse(spec.stop_signal) is None:
             found.append(Violation("stop_signal", "names no signal"))
+        found += confinement.faults(spec)
         if found:
             raise errors.InvalidField(_first("cannot create container", found), *_within(found))
         self._check_network(spec)
@@ -99,7 +102,11 @@ class Admission:
             raise errors.InvalidField(_first("cannot create container", found), *_within(found))
 
     def _check_policy(self, spec: Spec) -> None:
-        if not (found := policy_rules.forbidden(spec, self.allowed)):
+        found = [
+            *policy_rules.forbidden(spec, self.allowed),
+            *confinement.forbidden(spec, self.allowed, self.host()),
+        ]
+        if not found:
             return
         first = found[0]
         kind = _REASONS.get(first.rule, errors.NotAllowedByPolicy)

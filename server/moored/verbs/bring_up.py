@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from moored.model.state import Snapshot
     from moored.model.users import Identity
     from moored.network.sandboxes import Sandbox
-    from moored.oci.devices import Node
     from moored.oci.host import Host
+    from moored.oci.lending import Lent
     from moored.registry import Claim
     from moored.saga import Clock, Saga
     from moored.verbs.furnishing import Furnisher
@@ -66,8 +66,8 @@ class BringUp:
     process_ticks: Callable[[int], int]
     """When a process began, in clock ticks since the boot: with its pid, its identity."""
     host: Callable[[], Host]
-    nodes: Callable[[Spec], Mapping[str, Node]]
-    """The host's devices that a spec names."""
+    lend: Callable[[Spec], Lent]
+    """What of the host's a spec names."""
     clock: Clock
     task_limit: float
     """Seconds that creating or starting a task may take: less than its step may."""
@@ -250,7 +250,7 @@ class BringUp:
                     namespaces=prepared.namespaces,
                     uts_owner=prepared.joined.uts_owner,
                     shared_memory=prepared.furnished.shared_memory,
-                    nodes=self.nodes(snapshot.spec),
+                    lent=self.lend(snapshot.spec),
                 )
             )
         except (ValueError, OSError) as error:

@@ -1,0 +1,61 @@
+"""Wishes about security, from the wire into the model's values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from moorage.v1 import security_pb2 as wire
+from moored import errors
+from moored.errors import Violation
+from moored.model.security import Device, DeviceRule, Seccomp, SystemPaths
+
+if TYPE_CHECKING:
+    from moorage.v1.container_pb2 import ContainerSpec
+
+_TYPES: Final[dict[int, str]] = {
+    wire.DEVICE_TYPE_UNSPECIFIED: "",
+    wire.DEVICE_TYPE_CHARACTER: "c",
+    wire.DEVICE_TYPE_BLOCK: "b",
+}
+
+
+def security(message: ContainerSpec) -> dict[str, Any]:
+    """Return the fields of the model's spec that are about security and devices."""
+    if message.selinux_label:
+        why = "is SELinux's, which is not served"
+        raise errors.NotServed(
+            f"cannot serve spec.selinux_label: it {why}", Violation("spec.selinux_label", why)
+        )
+    return {
+        "init": message.init,
+        "devices": tuple(Device(d.source, d.destination, d.access) for d in message.devices),
+        "cdi_devices": tuple(message.cdi_devices),
+        "device_rules": tuple(_rule(n, rule) for n, rule in enumerate(message.device_rules)),
+        "capabilities_add": tuple(message.capabilities_add),
+        "capabilities_drop": tuple(message.capabilities_drop),
+        "no_new_privileges": message.no_new_privileges,
+        "privileged": message.privileged,
+        "seccomp": Seccomp(message.seccomp.profile, message.seccomp.unconfined),
+        "apparmor_profile": message.apparmor_profile,
+        "sysctls": dict(message.sysctls),
+        "system_paths": SystemPaths(
+            tuple(message.system_paths.masked),
+            tuple(message.system_paths.read_only),
+            message.system_paths.unconfined,
+        ),
+    }
+
+
+def _rule(number: int, rule: wire.DeviceRule) -> DeviceRule:
+    if rule.type not in _TYPES:
+        field = f"spec.device_rules[{number}].type"
+        raise errors.NotServed(
+            f"cannot serve {field}: {rule.type} is not known here",
+            Violation(field, "is not known here"),
+        )
+    return DeviceRule(
+        type=_TYPES[rule.type],
+        major=rule.major if rule.HasField("major") else None,
+        minor=rule.minor if rule.HasField("minor") else None,
+        access=rule.access,
+    )
