@@ -1,7 +1,7 @@
 # What there is to do here. Each target sets up what it needs first: `make test` works in a
 # fresh clone, on a fresh Debian 12, as root.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test cover floor lint format protos states lock clean
+.PHONY: help setup demo test faults soak cover floor lint format protos states lock clean
 
 BIN := .venv/bin
 TYPED := server client tests demo tools
@@ -19,6 +19,12 @@ demo: setup ## Run one container from beginning to end, and prove that nothing i
 
 test: setup ## Run all tests; ARGS="-k name" or ARGS='-m "not real"' for some
 	@$(BIN)/python -m pytest $(ARGS)
+
+faults: setup ## Break every step, undo and release in every way: takes most of an hour
+	@$(BIN)/python -m pytest -m "real or soak" tests/e2e/test_matrix.py $(ARGS)
+
+soak: setup ## Run the long versions of the tests that have one
+	@$(BIN)/python -m pytest -m soak --deselect tests/e2e/test_matrix.py $(ARGS)
 
 cover: setup ## Run all tests, and say which lines and branches none of them runs
 	@$(BIN)/coverage erase

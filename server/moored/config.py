@@ -27,6 +27,7 @@ from pydantic import (
     field_validator,
 )
 
+from moored import failpoints
 from moored.bridge_settings import BridgeSettings
 from moored.errors import SetupRefused
 
@@ -64,6 +65,11 @@ def _listen(address: str) -> str:
     if not _is_loopback(match["v6"] or match["name"]):
         raise ValueError(f"{address!r} is plain TCP, served on 127.0.0.1, [::1] and localhost only")
     return address
+
+
+def _failpoints(text: str) -> str:
+    failpoints.parse(text)
+    return text
 
 
 def _endpoint(address: str) -> str:
@@ -198,6 +204,8 @@ class Settings(BridgeSettings):
     largest_import: Bytes = 10 * 2**30
     largest_message: Bytes = 4 * 2**20
     event_retention: Annotated[int, Field(ge=1)] = 10_000
+    failpoints: Annotated[str, AfterValidator(_failpoints)] = ""
+    """For tests: where to fail, as ``moored.failpoints`` has it."""
     metrics_listen: Annotated[str, AfterValidator(_endpoint)] = ""
     """HOST:PORT that Prometheus reads. Empty: no endpoint."""
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = "text"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
-from moored import __version__, errors, policy_file, premises
+from moored import __version__, errors, failpoints, policy_file, premises
 from moored.api.server import Server
 from moored.api.server_info import RuntimeFound
 from moored.clock import SystemClock
@@ -98,8 +98,11 @@ async def _serve(
         tracer=observers.tracer,
         measures=observers.measures,
         clock=SystemClock(),
+        failpoints=failpoints.parse(settings.failpoints),
         policy=policy,
     )
+    if site.failpoints:
+        logger.warning("fail points are on, which is for tests only: {}", site.failpoints)
     house = await House.build(site, stack)
     if left := await house.adapters.images.sweep():
         logger.info("removed what {} interrupted imports had left", left)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from moored import errors
+from moored.failpoints import NONE, Failpoints, ToldToFail
 from moored.model.resources import Leftover, Resource, blocked
 from moored.model.timeline import Stage, Step, StepOutcome, Timeline
 from moored.uninterrupted import uninterrupted
@@ -83,6 +84,7 @@ class Saga:
         release: Callable[[Resource], Awaitable[object]],
         limits: Limits,
         measures: Measures,
+        failpoints: Failpoints = NONE,
     ) -> None:
         self.verb: Final = verb
         self.leftovers: list[Leftover] = []
@@ -93,6 +95,7 @@ class Saga:
         self._release = release
         self._limits = limits
         self._measures = measures
+        self._failpoints = failpoints
         self._began_at = clock.now()
         self._began = clock.seconds()
         self._steps: list[Step] = []
@@ -143,7 +146,7 @@ class Saga:
             with self.span(f"{self.verb}.{name}") as span, self._timed(name):
                 limit = self._limits.step if limit == USUAL_LIMIT else limit
                 try:
-                    async with asyncio.timeout(limit):
+                    async with asyncio.timeout(limit), self._failing(name):
                         yield span
                 except TimeoutError as error:
                     raise late(
@@ -224,7 +227,7 @@ class Saga:
                     if undo.resource is not None:
                         span.set_attribute("moorage.resource.kind", undo.resource.kind)
                         self._refuse_blocked(undo.resource)
-                    async with asyncio.timeout(self._limits.undo):
+                    async with asyncio.timeout(self._limits.undo), self._failing(name):
                         await undo.deed()
             except Exception as error:  # noqa: BLE001  # the undos below still hold resources
                 if undo.resource is not None:
@@ -237,6 +240,19 @@ class Saga:
     def _leave(self, resource: Resource, error: Exception) -> None:
         reason = str(error) or f"took longer than {self._limits.undo:g} s"
         self.leftovers.append(Leftover(resource, reason, self._clock.now()))
+
+    @asynccontextmanager
+    async def _failing(self, name: str) -> AsyncIterator[None]:
+        """Pass the fail points before and after what is within."""
+        if not self._failpoints:
+            yield
+            return
+        try:
+            await self._failpoints.reach(f"{self.verb}.{name}.before")
+            yield
+            await self._failpoints.reach(f"{self.verb}.{name}.after")
+        except ToldToFail as error:
+            raise errors.RuntimeRefused(f"cannot {self.verb} container: {error}") from error
 
     @contextmanager
     def span(self, name: str) -> Iterator[Span]:

@@ -97,6 +97,10 @@ class Moored:
             **own,
         }
 
+    def reconfigure(self, **settings: str) -> None:
+        """Let these settings be others from the next start on."""
+        self._settings.update(settings)
+
     def start(self) -> None:
         """Start it, and return once it serves."""
         self.launch()

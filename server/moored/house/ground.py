@@ -56,6 +56,7 @@ class Ground:
             boot_id=processes.boot_id(),
             keep_events=settings.event_retention,
             measures=site.measures,
+            failpoints=site.failpoints,
         )
         stack.push_async_callback(ledger.close)
         known, revision = await ledger.load()
@@ -89,6 +90,7 @@ class Ground:
                 clock=site.clock,
                 limit=limits.undo,
                 measures=site.measures,
+                failpoints=site.failpoints,
             ),
             limits=limits,
             timers=Timers(clock=site.clock),

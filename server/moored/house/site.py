@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from moored.failpoints import NONE, Failpoints
 from moored.model.policy import LOCAL, Policy
 from moored.storage.mounting import HostKernel
 
@@ -31,6 +32,7 @@ class Site:
     runtimes: Runtimes
     tracer: Tracer
     measures: Measures
+    failpoints: Failpoints = NONE
     clock: Clock
     kernel: Kernel = field(default_factory=HostKernel)
     policy: Policy = field(default_factory=Policy)

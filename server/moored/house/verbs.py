@@ -113,6 +113,7 @@ def _starter(ground: Ground, creator: Creator, exits: Exits) -> Starter:
         owner=ground.owner,
         tracer=ground.site.tracer,
         measures=ground.site.measures,
+        failpoints=ground.site.failpoints,
         clock=ground.site.clock,
         limits=ground.limits,
         failures=Failures(releaser=ground.releaser, clock=ground.site.clock, timers=ground.timers),

@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from moored import errors
+from moored.failpoints import NONE, Failpoints
 from moored.ledger import records, requests, schema, tidings, writing
 from moored.ledger.changes import Change, Drop, Put
 from moored.model.resources import Hold, Kind, Resource
@@ -45,6 +46,7 @@ class Ledger:
         keep_events: int,
         rebooted: bool,
         measures: Measures,
+        failpoints: Failpoints,
     ) -> None:
         self.rebooted: Final = rebooted
         """Whether the host was booted since this ledger was last open."""
@@ -52,6 +54,7 @@ class Ledger:
         self._path = path
         self._keep_events = keep_events
         self._measures = measures
+        self._failpoints = failpoints
         self._trimmed_at = 0
         self._queue: SimpleQueue[tuple[Change, asyncio.Future[None]] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -60,13 +63,26 @@ class Ledger:
 
     @classmethod
     async def open(
-        cls, path: Path, *, boot_id: str, measures: Measures, keep_events: int = 10_000
+        cls,
+        path: Path,
+        *,
+        boot_id: str,
+        measures: Measures,
+        keep_events: int = 10_000,
+        failpoints: Failpoints = NONE,
     ) -> Ledger:
         try:
             database, rebooted = await asyncio.to_thread(_open, path, boot_id)
         except (sqlite3.Error, ValueError, OSError) as error:
             raise _refusal(path, error) from error
-        return cls(database, path, keep_events=keep_events, rebooted=rebooted, measures=measures)
+        return cls(
+            database,
+            path,
+            keep_events=keep_events,
+            rebooted=rebooted,
+            measures=measures,
+            failpoints=failpoints,
+        )
 
     async def load(self) -> tuple[list[Snapshot], int]:
         """Return every container, oldest first, and the highest revision ever given."""
@@ -116,10 +132,14 @@ class Ledger:
         outcomes: list[Exception | None] = []
         began, outcome = perf_counter(), "done"
         try:
+            if self._failpoints:
+                self._failpoints.reach_in_thread("ledger.commit.before")
             self._database.execute("BEGIN IMMEDIATE")
             outcomes = [self._one(change) for change, _ in work]
             self._trim([change for change, _ in work])
             self._database.execute("COMMIT")
+            if self._failpoints:
+                self._failpoints.reach_in_thread("ledger.commit.after")
         except Exception as error:  # noqa: BLE001  # a dead writer would hang every verb
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")

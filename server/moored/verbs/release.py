@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from loguru import logger
 
 from moored import errors
+from moored.failpoints import NONE, Failpoints
 from moored.model.events import ResourcesReleased
 from moored.model.identity import RunId
 from moored.model.resources import RELEASE_ORDER, Kind, Leftover, Resource, blocked
@@ -76,12 +77,14 @@ class Releaser:
         clock: Clock,
         limit: float,
         measures: Measures,
+        failpoints: Failpoints = NONE,
     ) -> None:
         """``more``: how kinds are released that the holders do not know."""
         self._holders = holders
         self._clock = clock
         self._limit = limit
         self._measures = measures
+        self._failpoints = failpoints
         self._deleted: set[str] = set()
         """Runs whose task was deleted in good order, until their bundle is looked for."""
         self._ways: Mapping[Kind, Callable[[str], Awaitable[bool]]] = {
@@ -99,7 +102,12 @@ class Releaser:
 
     async def release(self, resource: Resource) -> bool:
         """Release one resource, and return whether there was anything to release."""
-        return await self._ways[resource.kind](resource.key)
+        if not self._failpoints:
+            return await self._ways[resource.kind](resource.key)
+        await self._failpoints.reach(f"release.{resource.kind}.before")
+        found = await self._ways[resource.kind](resource.key)
+        await self._failpoints.reach(f"release.{resource.kind}.after")
+        return found
 
     async def release_all(self, resources: Iterable[Resource]) -> list[Released]:
         """Release each, in order, whatever becomes of the others; none is left out."""

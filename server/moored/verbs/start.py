@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span, Tracer
 
+    from moored.failpoints import Failpoints
     from moored.model.requests import Request
     from moored.model.spec import Spec
     from moored.owner import Owner
@@ -50,6 +51,7 @@ class Starter:
     owner: Owner
     tracer: Tracer
     measures: Measures
+    failpoints: Failpoints
     clock: Clock
     limits: Limits
     failures: Failures
@@ -91,6 +93,7 @@ class Starter:
             release=self.releaser.release,
             limits=self.limits,
             measures=self.measures,
+            failpoints=self.failpoints,
         )
         attempt = Attempt(saga, request)
         return await self.owner.join(

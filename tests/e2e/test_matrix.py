@@ -1,0 +1,184 @@
+"""Every step, undo and release of a life, broken in each way, on the real thing.
+
+Whatever was told to fail, hang or kill moored, and wherever: once moored is there again the
+state is legal and true, nothing is left, the container can be started and cleaned up, and no
+exit is lost. The points come from the code: a new step or kind of resource joins by itself.
+
+A selection runs with all tests; ``make faults`` runs the whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import grpc
+import grpc.aio
+import pytest
+
+from moorage.v1 import container_pb2, container_service_pb2
+from moored.model.resources import Kind
+from moored.verbs.steps import STEPS
+from tests.real.agreement import assert_agreement, ledger_resources, settled_container
+from tests.real.specs import shell, sleeper
+from tests.real.wire import CALL_WITHIN, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _pytest.mark import ParameterSet
+
+    from moorage.v1.container_pb2 import Container, ContainerSpec
+    from tests.real.moored import Moored
+    from tests.real.site import Site
+
+pytestmark = pytest.mark.real
+
+NAME: Final = "life"
+ACTIONS: Final = ("error", "hang", "kill")
+SIDES: Final = ("before", "after")
+LIMITS: Final = {"step_timeout": "2s", "undo_timeout": "2s"}
+CODE: Final = 3
+"""What the process of a life that ends by itself ends with."""
+UNDONE: Final = "start.run.after=1*error;"
+"""A start that fails at its last step but one, so that everything is undone."""
+PARTNER: Final = "partner"
+KEPT: Final = frozenset({Kind.LAYER, Kind.OUTPUT})
+"""What an exit does not let go of."""
+ELSEWHERE: Final = frozenset({"join", Kind.ATTACHMENT})
+"""What these lives do not come by: another's namespaces, and CNI plugins."""
+SELECTED: Final = frozenset({"release.task.after", "release.files.after", "start.task.undo.after"})
+BOUNDLESS: Final = frozenset({"start.record", "start.commit", "start.admit"})
+"""What ends by itself and has no limit of its own: it is not told to hang."""
+
+
+@dataclass(frozen=True)
+class Case:
+    verb: str
+    point: str
+    action: str
+
+    @property
+    def script(self) -> str:
+        prefix = UNDONE if self.verb == "undo" else ""
+        # The first commit is that of the partner.
+        first = "1*off->" if self.point.startswith("ledger") else ""
+        return f"{prefix}{self.point}={first}1*{self.action}"
+
+    def __str__(self) -> str:
+        return f"{self.verb}-{self.point}-{self.action}"
+
+    def about(self, passed: set[str]) -> bool:
+        """Whether a life that passes and holds these comes by the point."""
+        where, name, *_ = self.point.split(".")
+        if where == "ledger":
+            return True
+        if where == "release" and self.verb == "exit":
+            return name in passed - KEPT
+        return name in passed
+
+
+def cases() -> Iterator[Case]:
+    for action in ACTIONS:
+        for side in SIDES:
+            for step in STEPS:
+                if action != "hang" or f"start.{step}" not in BOUNDLESS:
+                    yield Case("start", f"start.{step}.{side}", action)
+                if STEPS[step] and step != "run":
+                    yield Case("undo", f"start.{step}.undo.{side}", action)
+            for kind in Kind:
+                for verb in ("exit", "cleanup"):
+                    yield Case(verb, f"release.{kind}.{side}", action)
+    for action in ("error", "kill"):
+        yield Case("start", "ledger.commit.before", action)
+    yield Case("start", "ledger.commit.after", "kill")
+
+
+def selected(case: Case) -> bool:
+    """Whether a case runs with all tests: moored is killed with the deed done, unrecorded."""
+    after_kill = case.action == "kill" and case.point.endswith("after")
+    return after_kill and (case.verb == "start" or case.point in SELECTED)
+
+
+def parameters() -> list[ParameterSet]:
+    return [
+        pytest.param(case, id=str(case), marks=() if selected(case) else pytest.mark.soak)
+        for case in cases()
+    ]
+
+
+@pytest.mark.parametrize("case", parameters())
+async def test_whatever_breaks_the_world_is_mended(site: Site, case: Case) -> None:
+    daemon = site.start_moored({**LIMITS, "failpoints": case.script})
+    before = site.look()
+    async with Wire(daemon.address) as wire:
+        await wire.create(sleeper(name=PARTNER, network="none"))
+        passed = await _passed(wire, _spec(case))
+        await _live(wire, case)
+    await asyncio.to_thread(_come_back, daemon, killed=case.action == "kill" and case.about(passed))
+    async with Wire(daemon.address) as wire:
+        container = await settled_container(wire, NAME)
+        if container is not None:
+            await _judge(wire, site, daemon, container, case)
+        await wire.remove(PARTNER)
+    assert site.changes_since(before) == []
+    assert ledger_resources(daemon) == set()
+    daemon.stop()
+
+
+async def test_the_lives_of_the_matrix_pass_every_step_and_hold_every_kind(wire: Wire) -> None:
+    await wire.create(sleeper(name=PARTNER, network="none"))
+    passed = await _passed(wire, _spec(Case("cleanup", "", "")))
+    await wire.remove(PARTNER)
+    assert passed == {*STEPS, *Kind} - ELSEWHERE
+
+
+async def _passed(wire: Wire, spec: ContainerSpec) -> set[str]:
+    """Return the steps and the kinds of resources of a life, as the server plans it."""
+    request = container_service_pb2.StartRequest(spec=spec, validate_only=True)
+    plan = (await wire.containers.Start(request, timeout=CALL_WITHIN)).plan
+    kinds = {acquired.split(" ")[0] for step in plan.steps for acquired in step.acquires}
+    return {step.name for step in plan.steps} | kinds
+
+
+async def _live(wire: Wire, case: Case) -> None:
+    """Let a container live as far as it gets."""
+    try:
+        container = await wire.run(_spec(case))
+        if case.verb == "exit":
+            await wire.wait(container.id, within=20)
+        if case.verb == "cleanup":
+            await wire.cleanup(container.id)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.UNKNOWN:
+            raise
+
+
+def _spec(case: Case) -> ContainerSpec:
+    """A container that has everything that one can have beside another."""
+    everything = {"name": NAME, "ipc": "shareable", "network": "bridge", "stdin": True}
+    if case.verb == "exit":
+        return shell(f"exit {CODE}", **everything)
+    return sleeper(**everything)
+
+
+def _come_back(daemon: Moored, *, killed: bool) -> None:
+    """Let moored serve again without fail points. One that was to be killed has been."""
+    if killed:
+        daemon.await_end()
+    else:
+        daemon.stop()
+    daemon.reconfigure(failpoints="")
+    daemon.start()
+
+
+async def _judge(wire: Wire, site: Site, daemon: Moored, container: Container, case: Case) -> None:
+    """Ask the questions of a container that is there: is it true, and can it go on?"""
+    runs = assert_agreement(container, daemon, site.containerd)
+    if case.verb == "exit" and container.status.run and not runs:
+        exit_ = container.status.exit
+        assert (exit_.code, exit_.origin) == (CODE, container_pb2.EXIT_ORIGIN_PROCESS)
+    if not runs:
+        assert (await wire.start(container.id)).container.status.run > container.status.run
+    await wire.remove(container.id)
