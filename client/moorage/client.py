@@ -117,13 +117,14 @@ class Client(Changes):
             self.containers.Start, request, to, options, CHANGE_WITHIN
         )
 
-    async def inspect(self, container: str, **options: Unpack[CallOptions]) -> wire.InspectResponse:
-        """Tell what is known of a container. Never waits for anything."""
-        request = wire.InspectRequest(container=container)
+    async def inspect(
+        self, container: str, *, network_check: bool = False, **options: Unpack[CallOptions]
+    ) -> wire.InspectResponse:
+        """Tell what is known of a container. Never waits for anything but a ``network_check``."""
+        request = wire.InspectRequest(container=container, network_check=network_check)
         to = f"inspect container {container!r}"
-        return await self._connection.ask(
-            self.containers.Inspect, request, to, options, ANSWER_WITHIN
-        )
+        within = CHANGE_WITHIN if network_check else ANSWER_WITHIN
+        return await self._connection.ask(self.containers.Inspect, request, to, options, within)
 
     async def list(
         self,

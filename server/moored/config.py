@@ -195,6 +195,8 @@ class Settings(BridgeSettings):
     """Where the plugins of networks are, in the order in which they are looked for."""
     cni_cache_dir: Directory = Field(default_factory=lambda known: known["root"] / "cni")
     """What the undo of each attachment needs."""
+    cni_gc: bool = False
+    """Nobody else uses these networks: at the start they forget what is not attached by us."""
     concurrent_starts: Annotated[int, Field(ge=0)] = 0
     """0: twice the processors."""
     start_queue_timeout: Seconds = 30.0

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moored.model import cni_rules
-from moored.model.network import BRIDGE, Attachment, Bandwidth, Dns
+from moored.model.network import Attachment, Bandwidth, Dns
 from moored.network.cni import configuration, wishes
 from moored.network.cni.wishes import Port, Wish
 from tests.cni.scripted import conflist
@@ -69,9 +69,6 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("cni_args['A']", {"arguments": {"A": "x\0"}}),
     ("cni_args['A']", {"arguments": {"A": "x" * 5000}}),
     ("cni_args", {"arguments": {f"k{n}": "" for n in range(65)}}),
-    ("cni_args", {"name": BRIDGE, "arguments": {"A": "x"}}),
-    ("aliases", {"name": BRIDGE, "aliases": ("db",)}),
-    ("bandwidth", {"name": BRIDGE, "bandwidth": Bandwidth(1, 1)}),
 ]
 
 

@@ -13,11 +13,12 @@ import pytest
 
 from moorage.v1 import container_pb2
 from moorage.v1.container_pb2 import Bandwidth, NetworkAttachment
+from moorage.v1.container_service_pb2 import InspectRequest, StartRequest
 from tests.cni.scripted import Scripted, conflist
 from tests.outside import processes
 from tests.real.deadlines import eventually
 from tests.real.specs import shell, sleeper
-from tests.real.wire import Wire, refused
+from tests.real.wire import CALL_WITHIN, Wire, refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -38,7 +39,10 @@ class Lab:
         self.plugin = Scripted(home, *CHAIN)
         self.configuration = home / "net.d"
         self.configuration.mkdir()
+        policy = home / "policy.toml"
+        policy.write_text("[roles.local]\ncni_args = true\n")
         self.settings = {
+            "policy": str(policy),
             "cni_config_dir": str(self.configuration),
             "cni_bin_dir": str(self.plugin.programs),
             "step_timeout": "5s",
@@ -202,6 +206,50 @@ async def test_a_run_that_ends_is_detached_and_the_next_one_attached(wire: Wire,
             await eventually(lambda: lab.plugin.world == [], "the network is left")
     runs = [call.variables["CNI_CONTAINERID"] for call in lab.plugin.calls]
     assert list(dict.fromkeys(runs)) == [f"{container.id}.1", f"{container.id}.2"]
+
+
+async def test_a_plan_says_if_a_network_is_not_ready_and_attaches_nothing(
+    wire: Wire, lab: Lab
+) -> None:
+    lab.network("green", *CHAIN, version="1.1.0")
+    request = StartRequest(spec=sleeper(network="green"), validate_only=True)
+    await wire.containers.Start(request, timeout=CALL_WITHIN)
+    lab.plugin.order("two", "STATUS", "later")
+    refusal = await refused(wire.containers.Start(request, timeout=CALL_WITHIN))
+    assert (refusal.reason, refusal.metadata["cni_code"]) == ("NETWORK_FAILED", "11")
+    assert refusal.message.startswith("cannot use network 'green': plugin 'two' failed STATUS")
+    assert lab.plugin.story == [
+        "STATUS one", "STATUS two", "STATUS three", "STATUS one", "STATUS two",
+    ]  # fmt: skip
+
+
+async def test_a_detach_does_not_wait_for_a_check(wire: Wire, lab: Lab) -> None:
+    async with wire.running(sleeper(network="blue")) as container:
+        lab.plugin.order("two", "CHECK", "hang")
+        request = InspectRequest(container=container.id, network_check=True)
+        look = asyncio.ensure_future(wire.containers.Inspect(request, timeout=CALL_WITHIN))
+        await eventually(lambda: bool(lab.plugin.hanging()), "the check hangs")
+        assert (await wire.cleanup(container.id)).complete
+        assert list((await look).network_faults) == []
+    assert not any(processes.is_alive(pid) for pid in lab.plugin.hanging())
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_networks_forget_what_is_not_attached_where_the_operator_says_so(
+    site: Site, wanted: bool
+) -> None:
+    lab = Lab(site.directory / f"lab{secrets.token_hex(4)}")
+    lab.network("green", "one", version="1.1.0")
+    daemon = site.start_moored({**lab.settings, "cni_gc": str(wanted)})
+    async with Wire(daemon.address) as wire:
+        container = await wire.run(sleeper(network="green"))
+        daemon.restart()
+        calls = [call for call in lab.plugin.calls if call.command == "GC"]
+        await wire.remove(container.id)
+    daemon.stop()
+    told = [call.document["cni.dev/valid-attachments"] for call in calls]
+    known = [{"containerID": f"{container.id}.1", "ifname": "eth0"}]
+    assert told == ([[], known] if wanted else [])
 
 
 @pytest.fixture(scope="session")

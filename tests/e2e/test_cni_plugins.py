@@ -3,15 +3,17 @@ made for the container is gone with it."""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from moorage.v1.container_pb2 import Bandwidth, ContainerSpec, NetworkAttachment
+from moorage.v1.container_service_pb2 import InspectRequest
 from tests.real.host_network import HostNetwork
 from tests.real.specs import shell
-from tests.real.wire import Wire
+from tests.real.wire import CALL_WITHIN, Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -273,3 +275,57 @@ async def test_a_restarted_moored_takes_back_what_another_one_gave(
     networked.restart()
     file.unlink()
     await wire.remove(container.id)
+
+
+async def test_a_check_finds_what_somebody_took_away(wire: Wire, host: HostNetwork) -> None:
+    host.network(network("blue", bridge(host)))
+    async with wire.running(server("blue")) as container:
+        request = InspectRequest(container=container.id, network_check=True)
+        before = await wire.containers.Inspect(request, timeout=CALL_WITHIN)
+        host.run("ip", "link", "set", "cni0", "down")
+        host.run("ip", "link", "delete", "cni0")
+        after = await wire.containers.Inspect(request, timeout=CALL_WITHIN)
+        unasked = await wire.containers.Inspect(
+            InspectRequest(container=container.id), timeout=CALL_WITHIN
+        )
+    assert list(before.network_faults) == list(unasked.network_faults) == []
+    (fault,) = after.network_faults
+    assert (fault.network, fault.interface) == ("blue", "eth0")
+    assert "plugin 'bridge' failed CHECK" in fault.reason
+    assert after.container == unasked.container
+
+
+async def test_a_small_subnet_lasts_for_many_containers(wire: Wire, host: HostNetwork) -> None:
+    """Each of them gives its address back before the next eleven have used it up."""
+    firewall = {"type": "firewall", "backend": "iptables"}
+    host.network(network("tiny", bridge(host, "10.203.5.0/28", bridge="cni1"), firewall))
+
+    async def one_after_another() -> None:
+        for _ in range(6):
+            async with wire.running(server("tiny")) as container:
+                assert only_address(container).startswith("10.203.5.")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(one_after_another())
+
+
+@pytest.mark.soak
+async def test_three_hundred_containers_leave_no_address_rule_or_link(
+    wire: Wire, host: HostNetwork
+) -> None:
+    ports = {"portMappings": [{"hostPort": 18081, "containerPort": 80, "protocol": "udp"}]}
+    chain = (
+        {"type": "portmap", "runtimeConfig": ports},
+        {"type": "firewall", "backend": "iptables"},
+    )
+    host.network(network("tiny", bridge(host, "10.203.5.0/28", bridge="cni1"), *chain))
+    turn = asyncio.Semaphore(8)
+
+    async def one() -> None:
+        async with turn, wire.running(server("tiny")) as container:
+            assert only_address(container).startswith("10.203.5.")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(300):
+            group.create_task(one())

@@ -265,6 +265,8 @@ class FakeContainerService(container_stubs.ContainerServiceServicer):
         self.longest_wait = timedelta(hours=1)
         self.cleanup = service.CleanupResponse(complete=True)
         self.pruned = service.PruneResponse()
+        self.network_faults: list[service.NetworkFault] = []
+        """What Inspect finds where it is asked to look."""
         self.info = service.GetServerInfoResponse(version="1.2.3", instance="moorage")
 
     def enrol(self, spec: wire.ContainerSpec) -> wire.Container:
@@ -335,7 +337,9 @@ class FakeContainerService(container_stubs.ContainerServiceServicer):
         self, request: service.InspectRequest, context: Context
     ) -> service.InspectResponse:
         await self.script.play("Inspect", request, context)
-        return service.InspectResponse(container=await self.find(request.container, context))
+        container = await self.find(request.container, context)
+        faults = self.network_faults if request.network_check else ()
+        return service.InspectResponse(container=container, network_faults=faults)
 
     async def List(  # noqa: N802
         self, request: service.ListRequest, context: Context

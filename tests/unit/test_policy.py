@@ -8,6 +8,7 @@ import pytest
 
 from moored import policy_file
 from moored.errors import SetupRefused
+from moored.model.network import Attachment
 from moored.model.policy import LOCAL, Allowance, Policy
 from moored.model.policy_rules import forbidden
 from moored.model.spec import Spec
@@ -34,6 +35,12 @@ def test_the_hosts_network_is_for_those_who_may() -> None:
     asked = Spec(image="busybox", network="host")
     assert _rules(asked) == [("network", "host_network")]
     assert _rules(asked, Allowance(host_network=True)) == []
+
+
+def test_arguments_for_plugins_are_for_those_who_may() -> None:
+    asked = Spec(image="busybox", networks=(Attachment("blue", arguments={"A": "b"}),))
+    assert _rules(asked) == [("networks[0].cni_args", "cni_args")]
+    assert _rules(asked, Allowance(cni_args=True)) == []
 
 
 def test_a_file_says_what_a_role_may(tmp_path: Path) -> None:

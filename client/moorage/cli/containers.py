@@ -63,18 +63,24 @@ def start(invocation: Invocation, /, containers: tuple[str, ...], dry_run: bool)
 
 @click.command()
 @container_argument
+@click.option(
+    "--check-networks", is_flag=True, help="Also have the plugins of CNI networks look after it."
+)
 @json_option
 @click.pass_obj
-def inspect(invocation: Invocation, /, container: str) -> None:
+def inspect(invocation: Invocation, /, container: str, check_networks: bool) -> None:
     """Show all that is known of a container.
 
     Ends with the steps of its last start, and how long each took.
     """
-    reply = invocation.run(lambda client: client.inspect(container))
+    reply = invocation.run(lambda client: client.inspect(container, network_check=check_networks))
 
-    from moorage.cli import views
+    from moorage.cli import network_views, views
 
-    invocation.answer(reply, lambda shown: views.container(shown.container))
+    invocation.answer(
+        reply,
+        lambda shown: views.container(shown.container) + network_views.faults(shown.network_faults),
+    )
 
 
 @click.command()

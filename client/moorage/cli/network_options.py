@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from moorage.cli.cni_options import arguments, bandwidth
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moorage.v1.container_pb2 import DnsConfig, NetworkAttachment
 
-_KEYS: Final = {"name": "name", "ip": "addresses", "ip6": "addresses", "mac": "mac_address"}
-"""What may be said of a network, and the field that it goes to."""
+_ONCE: Final = ("name", "ip", "ip6", "mac", "ingress", "egress")
+_OFTEN: Final = ("alias", "arg")
+"""What may be said of a network, once or more than once."""
 _FIXED: Final = {"ip": "ip", "ip6": "ip6", "mac": "mac_address"}
 """The same for the first network, by options of their own."""
 
@@ -22,7 +25,9 @@ NETWORK_OPTIONS: Final = (
         multiple=True,
         metavar="NETWORK",
         help="none, host, container:REF, or a network: bridge, or"
-        " name=bridge,ip=ADDRESS,ip6=ADDRESS,mac=ADDRESS. Repeatable: an interface each.",
+        " name=bridge,ip=ADDRESS,ip6=ADDRESS,mac=ADDRESS. Repeatable: an interface each."
+        " Of networks that plugins make also alias=NAME, arg=KEY=VALUE, and ingress=RATE and"
+        " egress=RATE: bits a second, such as 8M, or RATE/BURST.",
     ),
     click.option("--ip", metavar="ADDRESS", help="A fixed IPv4 address, in the first network."),
     click.option("--ip6", metavar="ADDRESS", help="A fixed IPv6 address, in the first network."),
@@ -72,29 +77,38 @@ def _networks(texts: tuple[str, ...], fixed: dict[str, str]) -> dict[str, Any]:
         raise click.UsageError("--ip, --ip6 and --mac-address go with --network")
     asked = [_parts(text) for text in texts]
     for key, value in fixed.items():
-        if asked[0].setdefault(key, value) != value:
+        if asked[0].setdefault(key, [value]) != [value]:
             raise click.UsageError(f"{key} of the first network is given twice")
     return {"networks": [_attachment(parts) for parts in asked]}
 
 
-def _parts(text: str) -> dict[str, str]:
+def _parts(text: str) -> dict[str, list[str]]:
     if "=" not in text:
-        return {"name": text}
-    parts: dict[str, str] = {}
+        return {"name": [text]}
+    parts: dict[str, list[str]] = {}
     for part in text.split(","):
         key, equals, value = part.partition("=")
-        if key not in _KEYS or not equals or key in parts:
-            known = ", ".join(_KEYS)
-            raise click.BadParameter(
-                f"{text!r} must be KEY=VALUE of {known}, each once", param_hint="--network"
-            )
-        parts[key] = value
+        if not equals or key not in (*_ONCE, *_OFTEN) or (key in _ONCE and key in parts):
+            why = f"must be KEY=VALUE of {', '.join(_ONCE)}, each once, {' and '.join(_OFTEN)}"
+            raise click.BadParameter(f"{text!r} {why}", param_hint="--network")
+        parts.setdefault(key, []).append(value)
     return parts
 
 
-def _attachment(parts: dict[str, str]) -> NetworkAttachment:
+def _attachment(parts: dict[str, list[str]]) -> NetworkAttachment:
     from moorage.v1.container_pb2 import NetworkAttachment
 
-    asked = NetworkAttachment(name=parts.get("name", ""), mac_address=parts.get("mac"))
-    asked.addresses.extend(parts[key] for key in ("ip", "ip6") if key in parts)
-    return asked
+    def only(key: str) -> str:
+        return parts.get(key, [""])[0]
+
+    try:
+        return NetworkAttachment(
+            name=only("name"),
+            addresses=[*parts.get("ip", ()), *parts.get("ip6", ())],
+            mac_address=only("mac"),
+            bandwidth=bandwidth(only("ingress"), only("egress")),
+            aliases=parts.get("alias", ()),
+            cni_args=arguments(parts.get("arg", ())),
+        )
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--network") from error

@@ -144,18 +144,32 @@ class PlannedStep(_message.Message):
     def __init__(self, name: _Optional[str] = ..., acquires: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class InspectRequest(_message.Message):
-    __slots__ = ("container", "network_statistics")
+    __slots__ = ("container", "network_statistics", "network_check")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     NETWORK_STATISTICS_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_CHECK_FIELD_NUMBER: _ClassVar[int]
     container: str
     network_statistics: bool
-    def __init__(self, container: _Optional[str] = ..., network_statistics: bool = ...) -> None: ...
+    network_check: bool
+    def __init__(self, container: _Optional[str] = ..., network_statistics: bool = ..., network_check: bool = ...) -> None: ...
 
 class InspectResponse(_message.Message):
-    __slots__ = ("container",)
+    __slots__ = ("container", "network_faults")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_FAULTS_FIELD_NUMBER: _ClassVar[int]
     container: _container_pb2.Container
-    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
+    network_faults: _containers.RepeatedCompositeFieldContainer[NetworkFault]
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., network_faults: _Optional[_Iterable[_Union[NetworkFault, _Mapping]]] = ...) -> None: ...
+
+class NetworkFault(_message.Message):
+    __slots__ = ("network", "interface", "reason")
+    NETWORK_FIELD_NUMBER: _ClassVar[int]
+    INTERFACE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    network: str
+    interface: str
+    reason: str
+    def __init__(self, network: _Optional[str] = ..., interface: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ListRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "filter")

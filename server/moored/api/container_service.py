@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from moorage.v1 import container_service_pb2 as wire
 from moored import errors
-from moored.api import asked, pictures
+from moored.api import asked, network_pictures, pictures
 from moored.errors import Violation
 from moored.verbs.wait import Condition
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from moored.api.starting import StartingDesk
     from moored.api.watch import WatchDesk
     from moored.directory import Directory
+    from moored.network.networks import Networks
     from moored.verbs.wait import Waiter
 
 _CONDITIONS: Final[dict[int, Condition]] = {
@@ -47,6 +48,7 @@ _ANSWER_TIME: Final = timedelta(milliseconds=100)
 @dataclass(frozen=True, kw_only=True)
 class ContainerServicer:
     directory: Directory
+    networks: Networks
     pictures: Pictures
     starting: StartingDesk
     changes: ChangesDesk
@@ -68,7 +70,12 @@ class ContainerServicer:
         return await self.starting.start(request, mark)
 
     async def Inspect(self, request: wire.InspectRequest, context: Context) -> Any:  # noqa: N802
-        return self.pictures.field(self.directory.peek(asked.required(request, "container")))
+        view = self.directory.peek(asked.required(request, "container"))
+        picture = self.pictures.field(view)
+        if not request.network_check:
+            return picture
+        faults = network_pictures.faults(await self.networks.check(view.snapshot))
+        return picture + faults.SerializeToString()
 
     async def List(self, request: wire.ListRequest, context: Context) -> Any:  # noqa: N802
         return self.listing.page(request)

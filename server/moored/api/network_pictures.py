@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moorage.v1 import container_pb2 as wire
+from moorage.v1 import container_service_pb2 as service
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from moored.model.network import Attached, Attachment, Bandwidth, Dns
     from moored.model.state import Snapshot
+    from moored.network.networks import Fault
 
 
 def attachment(asked: Attachment) -> wire.NetworkAttachment:
@@ -40,6 +44,16 @@ def networks(snapshot: Snapshot) -> list[wire.NetworkStatus]:
     if not snapshot.networks:
         return [wire.NetworkStatus(name=snapshot.network)]
     return [_network(attached) for attached in snapshot.networks]
+
+
+def faults(found: Sequence[Fault]) -> service.InspectResponse:
+    """Return the part of an Inspect's answer that says what is wrong with interfaces."""
+    return service.InspectResponse(
+        network_faults=[
+            service.NetworkFault(network=fault.network, interface=fault.interface, reason=fault.why)
+            for fault in found
+        ]
+    )
 
 
 def _network(attached: Attached) -> wire.NetworkStatus:

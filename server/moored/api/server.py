@@ -158,6 +158,7 @@ def _containers(house: House, info: ServerInfo) -> ContainerServicer:
     pictures = Pictures()
     return ContainerServicer(
         directory=house.registry,
+        networks=house.networks,
         pictures=pictures,
         starting=StartingDesk(
             directory=house.registry,

@@ -72,6 +72,8 @@ class Ground:
         )
         owner = Owner()
         plugins = stack.enter_context(plugin_networks(settings, site.tracer))
+        if settings.cni_gc:  # before there is any change: nothing may be attached meanwhile
+            await plugins.collect()
         networks = build_networks(settings, registry, plugins)
         streams = run_streams(site, adapters, owner, limits)
         stack.push_async_callback(streams.close)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from moored.errors import Violation
-from moored.model.network import BRIDGE, Attachment, Bandwidth
+from moored.model.network import Attachment, Bandwidth
 
 MOST_ALIASES: Final = 64
 MOST_ARGUMENTS: Final = 64
@@ -21,8 +21,6 @@ _KEY: Final = re.compile(r"[a-zA-Z0-9_.]{1,128}")
 
 def violations(asked: Attachment) -> Iterator[Violation]:
     """Yield each field that breaks its rule, with paths relative to the attachment."""
-    if asked.name == BRIDGE:
-        yield from _for_plugins_only(asked)
     if asked.bandwidth is not None:
         yield from _bandwidth(asked.bandwidth)
     if len(asked.aliases) > MOST_ALIASES:
@@ -31,17 +29,6 @@ def violations(asked: Attachment) -> Iterator[Violation]:
         if not _ALIAS.fullmatch(alias):
             yield Violation(f"aliases[{number}]", "must be a host's name")
     yield from _arguments(asked)
-
-
-def _for_plugins_only(asked: Attachment) -> Iterator[Violation]:
-    given = {
-        "bandwidth": asked.bandwidth is not None,
-        "aliases": bool(asked.aliases),
-        "cni_args": bool(asked.arguments),
-    }
-    for field, wanted in given.items():
-        if wanted:
-            yield Violation(field, f"is for networks that plugins make, and {BRIDGE!r} is none")
 
 
 def _bandwidth(limits: Bandwidth) -> Iterator[Violation]:

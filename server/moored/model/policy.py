@@ -37,6 +37,8 @@ class Allowance:
     """Also "unconfined"."""
     system_paths: bool = False
     """To hide and protect nothing of /proc and /sys."""
+    cni_args: bool = False
+    """What is told to plugins as it stands: they may take it for more than an option."""
     low_oom_score: bool = False
     """An oom_score_adjust below 0: others are ended first."""
     bind_roots: tuple[str, ...] = ()

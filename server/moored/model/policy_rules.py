@@ -27,6 +27,9 @@ def forbidden(spec: Spec, allowed: Allowance) -> list[Forbidden]:
 def _network(spec: Spec, allowed: Allowance) -> Iterator[Forbidden]:
     if spec.network == "host" and not allowed.host_network:
         yield Forbidden("network", "host_network", 'network "host"')
+    for number, asked in enumerate(spec.networks):
+        if asked.arguments and not allowed.cni_args:
+            yield Forbidden(f"networks[{number}].cni_args", "cni_args", "arguments for plugins")
 
 
 def _sharing(spec: Spec, allowed: Allowance) -> Iterator[Forbidden]:

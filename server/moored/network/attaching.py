@@ -84,5 +84,11 @@ class Attacher(Protocol):
     async def attach(self, sandbox: Sandbox, request: AttachRequest, planned: Attached) -> Attached:
         """Make the interface. Raises NetworkFailed."""
 
+    async def ready(self, asked: Attachment) -> None:
+        """Raise NetworkFailed if it is known that ``attach`` would fail now."""
+
+    async def check(self, request: AttachRequest) -> str:
+        """Return what is wrong with the interface of a run that lives, or an empty text."""
+
     async def recall(self, request: AttachRequest, planned: Attached) -> Attached:
         """Return the interface of a run that this process did not attach."""

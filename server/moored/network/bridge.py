@@ -101,6 +101,12 @@ class Bridge:
             ) from error
         return planned
 
+    async def ready(self, asked: Attachment) -> None:
+        """It is: nothing but the host's own kernel is asked."""
+
+    async def check(self, request: AttachRequest) -> str:
+        return ""
+
     async def recall(self, request: AttachRequest, planned: Attached) -> Attached:
         return planned
 

@@ -12,6 +12,7 @@ from moored.errors import Violation
 from moored.model.identity import RunId, run_id
 from moored.model.network import HOST, NONE, Attached, attachments
 from moored.model.resources import Kind, Resource
+from moored.model.state import Frozen, Running, Stopping
 from moored.network.attaching import AttachRequest
 from moored.network.loopback import set_up_loopback
 
@@ -33,6 +34,15 @@ class Plan:
 
     resources: tuple[Resource, ...]
     networks: tuple[Attached, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one interface."""
+
+    network: str
+    interface: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,23 @@ class Networks:
             attacher = self._attacher(request.asked)
             attached.append(await attacher.attach(sandbox, request, planned))
         return tuple(attached)
+
+    async def ready(self, snapshot: Snapshot) -> None:
+        """Raise NetworkFailed if it is known that a start would fail now for want of a network."""
+        for request in self._requests(snapshot, snapshot.run + 1):
+            await self._attacher(request.asked).ready(request.asked)
+
+    async def check(self, snapshot: Snapshot) -> list[Fault]:
+        """Return what is wrong with the interfaces of a run that lives."""
+        alive = isinstance(snapshot.state, Running | Frozen | Stopping)
+        requests = self._requests(snapshot, snapshot.run) if alive else ()
+        known = [(request, self._of(request.asked.name)) for request in requests]
+        faults = [
+            Fault(request.asked.name, request.interface, await attacher.check(request))
+            for request, attacher in known
+            if attacher is not None
+        ]
+        return [fault for fault in faults if fault.why]
 
     async def recall(self, snapshot: Snapshot) -> tuple[Attached, ...]:
         """Return the interfaces of a run that was begun by a server before this one."""

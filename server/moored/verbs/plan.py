@@ -53,7 +53,7 @@ class Planner:
         """Return what the start of a container that does not exist would do."""
         draft = replace(await self.creator.draft(spec), id=STAND_IN)
         self.registry.refuse_taken(spec.name, f"cannot create container {spec.name!r}")
-        return self._of(draft)
+        return await self._of(draft)
 
     async def of_container(self, reference: str, *, generation: int | None = None) -> Plan:
         """Return what the start of a container would do now; it waits for its turn, as that."""
@@ -63,9 +63,10 @@ class Planner:
                 return Plan(claim.snapshot)
             refuse_unless_startable(claim.snapshot)
             self.creator.admission.check(claim.snapshot.spec)
-            return self._of(claim.snapshot)
+            return await self._of(claim.snapshot)
 
-    def _of(self, snapshot: Snapshot) -> Plan:
+    async def _of(self, snapshot: Snapshot) -> Plan:
+        await self.bring_up.networks.ready(snapshot)
         run = snapshot.run + 1
         wanted = self.bring_up.planned(snapshot, run)
         steps = [

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from loguru import logger
+
 from moored import errors
 from moored.model.network import Attached, Dns
 from moored.model.resources import Kind, Resource
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
     from moored.network.attaching import AttachRequest, Way
     from moored.network.cni.attachments import Attachments
     from moored.network.cni.catalogue import Catalogue
+    from moored.network.cni.checks import Checks
     from moored.network.cni.results import Result
+    from moored.network.cni.upkeep import Upkeep
     from moored.network.sandboxes import Sandbox
 
 
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
 class PluginNetworks:
     catalogue: Catalogue
     attachments: Attachments
+    checks: Checks
+    upkeep: Upkeep
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,6 +95,15 @@ class PluginNetworks:
             ) from error
         return _attached(planned, result)
 
+    async def ready(self, asked: Attachment) -> None:
+        network = self.catalogue.look().by_name.get(asked.name)
+        if network is None:
+            return
+        try:
+            await self.upkeep.status(network)
+        except PluginFailed as failure:
+            raise _failed(f"cannot use network {asked.name!r}", asked.name, failure) from failure
+
     async def recall(self, request: AttachRequest, planned: Attached) -> Attached:
         """Return an interface by what its plugins said, in whichever process that was."""
         try:
@@ -100,16 +115,23 @@ class PluginNetworks:
         return _attached(planned, results.of_document(record.result, interface=request.interface))
 
     async def check(self, request: AttachRequest) -> str:
-        """Return what a plugin finds wrong with an interface; empty where none finds anything."""
         try:
-            await self.attachments.check(_id(request))
+            await self.checks.check(_id(request))
         except (PluginFailed, RecordUnreadable) as failure:
             return str(failure)
         return ""
 
+    async def collect(self) -> None:
+        """Have all networks forget what is not attached: for those that nobody else uses."""
+        for name, network in self.catalogue.look().by_name.items():
+            for failure in await self.upkeep.collect(network):
+                logger.warning("network {} keeps what is not attached any more: {}", name, failure)
+
     async def _detach(self, key: str) -> bool:
+        id_ = AttachmentId.parse(key)
         try:
-            return await self.attachments.delete(AttachmentId.parse(key))
+            async with self.checks.kept_out(id_.run):
+                return await self.attachments.delete(id_)
         except PluginFailed as failure:
             raise _failed(f"cannot detach {key}", "", failure) from failure
 

@@ -1,14 +1,16 @@
 """The networks of the configuration directory, as it is now.
 
 Looked at again for every start: a file is read when it is new or has changed. One that is no
-network is named with why, and takes no other along. Of two with one name the first counts, in
-the order of the files' names.
+network is named with why, in the log when it is read, and takes no other along. Of two with one
+name the first counts, in the order of the files' names.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from loguru import logger
 
 from moored.network.cni.configuration import (
     LARGEST_FILE,
@@ -65,6 +67,7 @@ class Catalogue:
         except OSError as error:
             return _Read((0, 0, 0, 0), ConfigurationFault(f"cannot be read: {error.strerror}"))
         except ConfigurationFault as fault:
+            logger.warning("no network in {}: it {}", file, fault)
             return _Read(identity, fault)
 
 
