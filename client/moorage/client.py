@@ -16,9 +16,11 @@ from moorage.addresses import DEFAULT_ADDRESS
 from moorage.archives import import_requests
 from moorage.changes import ANSWER_WITHIN, CHANGE_WITHIN, SLACK, Changes
 from moorage.connection import CallOptions, Connection
+from moorage.execs import Execs
 from moorage.v1 import container_service_pb2 as wire
 from moorage.v1 import image_service_pb2 as image_wire
 from moorage.v1.container_service_pb2_grpc import ContainerServiceStub
+from moorage.v1.exec_service_pb2_grpc import ExecServiceStub
 from moorage.v1.image_service_pb2_grpc import ImageServiceStub
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from moorage.v1.container_pb2 import Container, ContainerSpec
 
 
-class Client(Changes):
+class Client(Changes, Execs):
     """``async with Client() as client``: one connection, made when the first call needs it."""
 
     def __init__(
@@ -58,6 +60,7 @@ class Client(Changes):
         self.address: Final = address
         self.channel: Final = self._connection.channel
         self.containers = ContainerServiceStub(self.channel)
+        self.execs = ExecServiceStub(self.channel)
         self.images: Final = ImageServiceStub(self.channel)
 
     async def __aenter__(self) -> Self:

@@ -10,6 +10,7 @@ import grpc.aio
 from google.protobuf.message import Message
 
 from moorage.addresses import target
+from moorage.dialogues import Dialogue
 from moorage.endings import Ending
 
 if TYPE_CHECKING:
@@ -123,6 +124,16 @@ class Connection:
         except grpc.aio.AioRpcError as error:
             status = await ending.status(error)
             raise self._meaning(status, to) from status
+
+    def converse(
+        self,
+        rpc: grpc.aio.StreamStreamMultiCallable[Request, Reply],
+        to: str,
+        options: CallOptions,
+    ) -> Dialogue[Request, Reply]:
+        """Begin a call that is written and read at once. Whoever has it cancels it at last."""
+        call = rpc(**self._completed(options, None))
+        return Dialogue(call, lambda error: self._meaning(error, to))
 
     def _completed(self, options: CallOptions, within: float | None) -> CallOptions:
         default = within if self._timeout is None else self._timeout

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 SERVICE = "moorage.v1.ContainerService"
+EXECS = "moorage.v1.ExecService"
 IMAGES = "moorage.v1.ImageService"
 NOT_FOUND = 64 + 5
 METHODS = {
     *("Create", "Start", "Inspect", "List", "Stop", "Wait", "Cleanup", "Logs", "Kill", "Pause"),
-    *("Resume", "Restart", "Rename", "Update", "Prune", "Watch"),
+    *("Resume", "Restart", "Rename", "Update", "Prune", "Watch", "Attach"),
 }
 SLEEPER = {"image": "busybox", "command": ["/bin/sleep", "100000"]}
 
@@ -40,8 +41,8 @@ def running(grpcurl: Grpcurl) -> Iterator[dict[str, Any]]:
     _remove(grpcurl, container)
 
 
-def test_list_shows_both_services_and_the_standard_ones(grpcurl: Grpcurl) -> None:
-    assert {SERVICE, IMAGES, "grpc.health.v1.Health"} <= set(grpcurl.list())
+def test_list_shows_every_service_and_the_standard_ones(grpcurl: Grpcurl) -> None:
+    assert {SERVICE, EXECS, IMAGES, "grpc.health.v1.Health"} <= set(grpcurl.list())
 
 
 def test_list_of_a_service_shows_its_methods(grpcurl: Grpcurl) -> None:
@@ -49,6 +50,16 @@ def test_list_of_a_service_shows_its_methods(grpcurl: Grpcurl) -> None:
     assert methods == METHODS | {"GetServerInfo"}
     images = {method.rpartition(".")[2] for method in grpcurl.list(IMAGES)}
     assert images == {"Import", "List", "Remove"}
+
+
+def test_a_command_is_executed_to_its_end(grpcurl: Grpcurl, running: dict[str, Any]) -> None:
+    """As README says."""
+    spec = {"args": ["sh", "-c", "echo hello; exit 3"]}
+    request = {"container": running["id"], "spec": spec, "timeout": "10s"}
+    answer = grpcurl.call(f"{EXECS}/ExecSync", request).answer
+    assert base64.b64decode(answer["stdout"]) == b"hello\n"
+    assert answer["exec"]["exit"]["code"] == 3
+    assert answer["exec"]["endReason"] == "EXEC_END_REASON_EXITED"
 
 
 def test_describe_shows_what_a_message_holds(grpcurl: Grpcurl) -> None:

@@ -12,6 +12,7 @@ import shutil
 import tarfile
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.sdk.trace import TracerProvider
@@ -34,7 +35,6 @@ from tests.unit import tars
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
 
     from moored.directory import View
     from moored.model.state import Snapshot
@@ -165,9 +165,17 @@ def _programs(*names: str) -> bytes:
     return out.getvalue()
 
 
+def _fifos(directory: str, names: list[str]) -> list[str]:
+    """Nobody opens them again: their ends are with those who had them."""
+    return [name for name in names if (Path(directory) / name).is_fifo()]
+
+
 @asynccontextmanager
 async def copied(world: World, home: Path) -> AsyncIterator[World]:
     """Open a second house on what the first has on disk now: what a kill would leave."""
     shutil.copytree(world.home / "root", home / "root")
+    streams = world.home / "state" / "streams"
+    if streams.exists():
+        shutil.copytree(streams, home / "state" / "streams", ignore=_fifos)
     async with opened(home, world.fake) as other:
         yield other

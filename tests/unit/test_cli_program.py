@@ -20,7 +20,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMANDS = [
-    *("run", "create", "start", "inspect", "ps", "logs", "events", "stop", "restart", "kill"),
+    *(
+        "run",
+        "create",
+        "start",
+        "inspect",
+        "ps",
+        "logs",
+        "attach",
+        "exec",
+        "execs",
+        "events",
+        "stop",
+        "restart",
+        "kill",
+    ),
     *("pause", "resume", "rename", "update", "wait", "cleanup", "rm", "prune", "images", "info"),
     "completion",
 ]

@@ -25,7 +25,7 @@ Exit codes:
   {UNREACHABLE:3}  moored cannot be reached, or did not answer in time
   {INTERRUPTED:3}  interrupted (Ctrl-C)
   {READER_GONE:3}  nobody reads the output any more
-run ends with the container's own exit code, or:
+run, exec and attach end with the exit code of what ran, with 0 where it was detached, or:
   {NOT_STARTED:3}  it was not started, or how it ended is not known
   {NOT_EXECUTABLE:3}  its command cannot be executed
   {COMMAND_NOT_FOUND:3}  its command was not found
@@ -42,6 +42,11 @@ _OF_START: Final[dict[type[errors.MoorageError], int]] = {
     errors.CommandNotExecutable: NOT_EXECUTABLE,
     errors.CommandNotFound: COMMAND_NOT_FOUND,
 }
+
+
+def left(signal: int) -> int:
+    """Return the code of a command that left what goes on, by a signal or because it was told."""
+    return 128 + signal if signal else 0
 
 
 def of(error: errors.MoorageError) -> int:

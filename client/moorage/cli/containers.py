@@ -18,6 +18,7 @@ from moorage.cli.parameters import (
     json_option,
 )
 from moorage.cli.specs import FROM_IMAGE_ON, spec_of, spec_options
+from moorage.cli.stdio_options import stdio_options
 
 if TYPE_CHECKING:
     from moorage.client import Client
@@ -29,15 +30,18 @@ _PATIENCE: Final = timedelta(seconds=30)
 
 @click.command(context_settings=FROM_IMAGE_ON)
 @dry_run_option
+@stdio_options
 @spec_options
 @json_option
 @click.pass_obj
-def create(invocation: Invocation, /, dry_run: bool, **options: Any) -> None:
+def create(
+    invocation: Invocation, /, dry_run: bool, interactive: bool, tty: bool, **options: Any
+) -> None:
     """Record a container and print its id.
 
     It is not started, and acquires nothing on the host.
     """
-    spec = spec_of(**options)
+    spec = spec_of(stdin=interactive, tty=tty, **options)
     reply = invocation.run(lambda client: client.create(spec, validate_only=dry_run))
 
     from moorage.cli import plans

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from moorage.addresses import DEFAULT_ADDRESS
-from moorage.cli import changes, codes, containers, events, images, logs, running, server
+from moorage.cli import (
+    attaching,
+    changes,
+    codes,
+    containers,
+    events,
+    executing,
+    images,
+    logs,
+    running,
+    server,
+)
 from moorage.cli.invocation import Invocation, complain
 from moorage.cli.parameters import address as an_address
 from moorage.cli.parameters import duration
@@ -87,6 +98,9 @@ for command in (
     containers.inspect,
     containers.ps,
     logs.logs,
+    attaching.attach,
+    executing.execute,
+    executing.execs,
     events.events,
     containers.stop,
     changes.restart,

@@ -112,7 +112,7 @@ def spec_of(
         image=image,
         args=args,
         command=entrypoint,
-        env=_environment(env),
+        env=environment(env),
         labels=labels_of(label),
         working_dir=workdir,
         resources=limit_options.resources_of(rest),
@@ -137,7 +137,7 @@ def restart_policy_of(asked: tuple[str, int]) -> RestartPolicy:
     return RestartPolicy(condition=f"RESTART_CONDITION_{condition}", max_retries=retries)
 
 
-def _environment(entries: Iterable[str]) -> list[str]:
+def environment(entries: Iterable[str]) -> list[str]:
     return [entry if "=" in entry else f"{entry}={_own(entry)}" for entry in entries]
 
 

@@ -60,6 +60,11 @@ class ExecBook:
         wanted = (e for e in known.values() if container is None or e.container == container)
         return sorted(wanted, key=lambda exec_: (exec_.created, exec_.id))
 
+    @property
+    def busy(self) -> bool:
+        """Whether any exec is under way."""
+        return bool(self._sessions)
+
     # What happens
 
     def begin(self, exec_: Exec, wiring: Wiring) -> Session:
