@@ -59,7 +59,7 @@ def test_a_command_is_executed_to_its_end(grpcurl: Grpcurl, running: dict[str, A
     answer = grpcurl.call(f"{EXECS}/ExecSync", request).answer
     assert base64.b64decode(answer["stdout"]) == b"hello\n"
     assert answer["exec"]["exit"]["code"] == 3
-    assert answer["exec"]["endReason"] == "EXEC_END_REASON_EXITED"
+    assert answer["exec"]["end_reason"] == "EXEC_END_REASON_EXITED"
 
 
 def test_describe_shows_what_a_message_holds(grpcurl: Grpcurl) -> None:
