@@ -130,7 +130,16 @@ class AddressInUse(Refused): ...
 class AddressesExhausted(Refused): ...
 
 
+class BindNotAllowed(Refused): ...
+
+
 class CheckpointDirectoryForbidden(Refused): ...
+
+
+class VolumeNotFound(Refused): ...
+
+
+class VolumeInUse(Refused): ...
 
 
 class ContainerPaused(Refused): ...
@@ -209,6 +218,12 @@ class NamespaceNotJoinable(Refused): ...
 
 class NamespaceOwnerNotRunning(Refused):
     """The container to share with does not run: start it first."""
+
+    retriable = True
+
+
+class StorageFailed(Refused):
+    """The host could not do with directories and files what was needed."""
 
     retriable = True
 

@@ -106,6 +106,7 @@ async def _serve(
     house = await House.build(site, stack)
     if left := await house.adapters.images.sweep():
         logger.info("removed what {} interrupted imports had left", left)
+    house.owner.keep(house.verbs.volumes.volumes.finish_removals(), "finish removals")
     pulse = Pulse(ask=partial(server_version, house.adapters.connection, within=_PULSE_LIMIT))
     observers.measures.watch(
         "moored.containerd.reachable",

@@ -104,7 +104,17 @@ class AddressInUse(MooredError): ...
 class AddressesExhausted(MooredError): ...
 
 
+class BindNotAllowed(FieldsRefused):
+    """A source on the host that the policy keeps from containers."""
+
+
 class CheckpointDirectoryForbidden(MooredError): ...
+
+
+class VolumeNotFound(MooredError): ...
+
+
+class VolumeInUse(MooredError): ...
 
 
 class ContainerPaused(MooredError): ...
@@ -187,6 +197,12 @@ class NamespaceNotJoinable(MooredError): ...
 
 class NamespaceOwnerNotRunning(MooredError):
     """The container whose namespace is to be shared may be started, by hand or by its policy."""
+
+    retriable = True
+
+
+class StorageFailed(MooredError):
+    """The host could not do with directories and files what was needed."""
 
     retriable = True
 

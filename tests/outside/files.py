@@ -23,14 +23,8 @@ _QUIET: Final = frozenset(
 """What a daemon has that has nothing to do."""
 _EMPTY: Final = frozenset(
     {
-        "root",
-        "state",
-        "root/output",
-        "root/cni",
-        "state/runs",
-        "state/shm",
-        "state/cni",
-        "state/streams",
+        *("root", "root/output", "root/cni", "root/volumes", "root/trash"),
+        *("state", "state/runs", "state/shm", "state/cni", "state/streams"),
     }
 )
 """Directories that it may keep."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import grpc
 import grpc.aio
@@ -23,10 +23,12 @@ from moorage.v1 import (
     container_service_pb2_grpc,
     exec_service_pb2_grpc,
     image_service_pb2_grpc,
+    volume_service_pb2,
+    volume_service_pb2_grpc,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 
 Answer = TypeVar("Answer")
 
@@ -61,6 +63,7 @@ class Wire:
         self.channel: Final = grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
         self.containers: Final = container_service_pb2_grpc.ContainerServiceStub(self.channel)
         self.execs: Final = exec_service_pb2_grpc.ExecServiceStub(self.channel)
+        self.volumes: Final = volume_service_pb2_grpc.VolumeServiceStub(self.channel)
         self.images: Final = image_service_pb2_grpc.ImageServiceStub(self.channel)
 
     async def __aenter__(self) -> Self:
@@ -142,6 +145,32 @@ class Wire:
                 raise
         else:
             assert answer.complete, str(answer)
+
+    async def volume(self, name: str) -> volume_service_pb2.Volume:
+        request = volume_service_pb2.VolumeServiceInspectRequest(volume=name)
+        answer = await self.volumes.Inspect(request, timeout=CALL_WITHIN, wait_for_ready=True)
+        return answer.volume
+
+    async def create_volume(self, name: str = "", **fields: Any) -> volume_service_pb2.Volume:
+        request = volume_service_pb2.VolumeServiceCreateRequest(name=name, **fields)
+        answer = await self.volumes.Create(request, timeout=CALL_WITHIN, wait_for_ready=True)
+        return answer.volume
+
+    async def remove_volume(self, name: str) -> None:
+        request = volume_service_pb2.VolumeServiceRemoveRequest(volume=name)
+        await self.volumes.Remove(request, timeout=CALL_WITHIN, wait_for_ready=True)
+
+    async def list_volumes(
+        self,
+        filter: volume_service_pb2.VolumeFilter | None = None,  # noqa: A002
+    ) -> Sequence[volume_service_pb2.Volume]:
+        request = volume_service_pb2.VolumeServiceListRequest(page_size=1000, filter=filter)
+        answer = await self.volumes.List(request, timeout=CALL_WITHIN, wait_for_ready=True)
+        return answer.volumes
+
+    async def prune_volumes(self, **fields: Any) -> volume_service_pb2.VolumeServicePruneResponse:
+        request = volume_service_pb2.VolumeServicePruneRequest(**fields)
+        return await self.volumes.Prune(request, timeout=CALL_WITHIN, wait_for_ready=True)
 
     @contextlib.asynccontextmanager
     async def created(

@@ -13,6 +13,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class MountType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MOUNT_TYPE_UNSPECIFIED: _ClassVar[MountType]
+    MOUNT_TYPE_BIND: _ClassVar[MountType]
+    MOUNT_TYPE_VOLUME: _ClassVar[MountType]
+    MOUNT_TYPE_TMPFS: _ClassVar[MountType]
+
+class MountPropagation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MOUNT_PROPAGATION_UNSPECIFIED: _ClassVar[MountPropagation]
+    MOUNT_PROPAGATION_PRIVATE: _ClassVar[MountPropagation]
+    MOUNT_PROPAGATION_SLAVE: _ClassVar[MountPropagation]
+    MOUNT_PROPAGATION_SHARED: _ClassVar[MountPropagation]
+
 class RestartCondition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     RESTART_CONDITION_UNSPECIFIED: _ClassVar[RestartCondition]
@@ -70,6 +84,14 @@ class StepOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STEP_OUTCOME_DONE: _ClassVar[StepOutcome]
     STEP_OUTCOME_FAILED: _ClassVar[StepOutcome]
     STEP_OUTCOME_CANCELLED: _ClassVar[StepOutcome]
+MOUNT_TYPE_UNSPECIFIED: MountType
+MOUNT_TYPE_BIND: MountType
+MOUNT_TYPE_VOLUME: MountType
+MOUNT_TYPE_TMPFS: MountType
+MOUNT_PROPAGATION_UNSPECIFIED: MountPropagation
+MOUNT_PROPAGATION_PRIVATE: MountPropagation
+MOUNT_PROPAGATION_SLAVE: MountPropagation
+MOUNT_PROPAGATION_SHARED: MountPropagation
 RESTART_CONDITION_UNSPECIFIED: RestartCondition
 RESTART_CONDITION_NEVER: RestartCondition
 RESTART_CONDITION_ON_FAILURE: RestartCondition
@@ -109,7 +131,7 @@ STEP_OUTCOME_FAILED: StepOutcome
 STEP_OUTCOME_CANCELLED: StepOutcome
 
 class ContainerSpec(_message.Message):
-    __slots__ = ("name", "image", "command", "args", "env", "working_dir", "user", "labels", "hostname", "stop_signal", "stop_timeout", "auto_remove", "runtime", "tty", "stdin", "stdin_once", "init", "resources", "rlimits", "devices", "cdi_devices", "device_rules", "oom_score_adjust", "umask", "supplementary_groups", "network", "networks", "dns", "extra_hosts", "domain_name", "read_only_rootfs", "shm_size", "ipc", "pid", "uts", "capabilities_add", "capabilities_drop", "no_new_privileges", "privileged", "seccomp", "apparmor_profile", "selinux_label", "sysctls", "system_paths", "restart_policy")
+    __slots__ = ("name", "image", "command", "args", "env", "working_dir", "user", "labels", "hostname", "stop_signal", "stop_timeout", "auto_remove", "runtime", "tty", "stdin", "stdin_once", "init", "resources", "rlimits", "devices", "cdi_devices", "device_rules", "oom_score_adjust", "umask", "supplementary_groups", "network", "networks", "dns", "extra_hosts", "domain_name", "mounts", "read_only_rootfs", "shm_size", "ipc", "pid", "uts", "capabilities_add", "capabilities_drop", "no_new_privileges", "privileged", "seccomp", "apparmor_profile", "selinux_label", "sysctls", "system_paths", "restart_policy")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +176,7 @@ class ContainerSpec(_message.Message):
     DNS_FIELD_NUMBER: _ClassVar[int]
     EXTRA_HOSTS_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_NAME_FIELD_NUMBER: _ClassVar[int]
+    MOUNTS_FIELD_NUMBER: _ClassVar[int]
     READ_ONLY_ROOTFS_FIELD_NUMBER: _ClassVar[int]
     SHM_SIZE_FIELD_NUMBER: _ClassVar[int]
     IPC_FIELD_NUMBER: _ClassVar[int]
@@ -199,6 +222,7 @@ class ContainerSpec(_message.Message):
     dns: DnsConfig
     extra_hosts: _containers.RepeatedScalarFieldContainer[str]
     domain_name: str
+    mounts: _containers.RepeatedCompositeFieldContainer[Mount]
     read_only_rootfs: bool
     shm_size: int
     ipc: str
@@ -214,7 +238,7 @@ class ContainerSpec(_message.Message):
     sysctls: _containers.ScalarMap[str, str]
     system_paths: _security_pb2.SystemPaths
     restart_policy: RestartPolicy
-    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., tty: bool = ..., stdin: bool = ..., stdin_once: bool = ..., init: bool = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., rlimits: _Optional[_Iterable[_Union[_resources_pb2.Rlimit, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[_security_pb2.Device, _Mapping]]] = ..., cdi_devices: _Optional[_Iterable[str]] = ..., device_rules: _Optional[_Iterable[_Union[_security_pb2.DeviceRule, _Mapping]]] = ..., oom_score_adjust: _Optional[int] = ..., umask: _Optional[int] = ..., supplementary_groups: _Optional[_Iterable[str]] = ..., network: _Optional[str] = ..., networks: _Optional[_Iterable[_Union[NetworkAttachment, _Mapping]]] = ..., dns: _Optional[_Union[DnsConfig, _Mapping]] = ..., extra_hosts: _Optional[_Iterable[str]] = ..., domain_name: _Optional[str] = ..., read_only_rootfs: bool = ..., shm_size: _Optional[int] = ..., ipc: _Optional[str] = ..., pid: _Optional[str] = ..., uts: _Optional[str] = ..., capabilities_add: _Optional[_Iterable[str]] = ..., capabilities_drop: _Optional[_Iterable[str]] = ..., no_new_privileges: bool = ..., privileged: bool = ..., seccomp: _Optional[_Union[_security_pb2.Seccomp, _Mapping]] = ..., apparmor_profile: _Optional[str] = ..., selinux_label: _Optional[str] = ..., sysctls: _Optional[_Mapping[str, str]] = ..., system_paths: _Optional[_Union[_security_pb2.SystemPaths, _Mapping]] = ..., restart_policy: _Optional[_Union[RestartPolicy, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., tty: bool = ..., stdin: bool = ..., stdin_once: bool = ..., init: bool = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., rlimits: _Optional[_Iterable[_Union[_resources_pb2.Rlimit, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[_security_pb2.Device, _Mapping]]] = ..., cdi_devices: _Optional[_Iterable[str]] = ..., device_rules: _Optional[_Iterable[_Union[_security_pb2.DeviceRule, _Mapping]]] = ..., oom_score_adjust: _Optional[int] = ..., umask: _Optional[int] = ..., supplementary_groups: _Optional[_Iterable[str]] = ..., network: _Optional[str] = ..., networks: _Optional[_Iterable[_Union[NetworkAttachment, _Mapping]]] = ..., dns: _Optional[_Union[DnsConfig, _Mapping]] = ..., extra_hosts: _Optional[_Iterable[str]] = ..., domain_name: _Optional[str] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., read_only_rootfs: bool = ..., shm_size: _Optional[int] = ..., ipc: _Optional[str] = ..., pid: _Optional[str] = ..., uts: _Optional[str] = ..., capabilities_add: _Optional[_Iterable[str]] = ..., capabilities_drop: _Optional[_Iterable[str]] = ..., no_new_privileges: bool = ..., privileged: bool = ..., seccomp: _Optional[_Union[_security_pb2.Seccomp, _Mapping]] = ..., apparmor_profile: _Optional[str] = ..., selinux_label: _Optional[str] = ..., sysctls: _Optional[_Mapping[str, str]] = ..., system_paths: _Optional[_Union[_security_pb2.SystemPaths, _Mapping]] = ..., restart_policy: _Optional[_Union[RestartPolicy, _Mapping]] = ...) -> None: ...
 
 class NetworkAttachment(_message.Message):
     __slots__ = ("name", "addresses", "mac_address", "bandwidth", "aliases", "cni_args")
@@ -292,6 +316,59 @@ class Resources(_message.Message):
     blkio_throttles: _containers.RepeatedCompositeFieldContainer[_resources_pb2.BlkioThrottle]
     hugepage_limits: _containers.RepeatedCompositeFieldContainer[_resources_pb2.HugepageLimit]
     def __init__(self, memory_limit: _Optional[int] = ..., memory_swap_limit: _Optional[int] = ..., memory_reservation: _Optional[int] = ..., pids_limit: _Optional[int] = ..., cpu_shares: _Optional[int] = ..., cpu_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu_quota: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., nano_cpus: _Optional[int] = ..., cpuset_cpus: _Optional[str] = ..., cpuset_mems: _Optional[str] = ..., blkio_weight: _Optional[int] = ..., blkio_weights: _Optional[_Iterable[_Union[_resources_pb2.BlkioWeight, _Mapping]]] = ..., blkio_throttles: _Optional[_Iterable[_Union[_resources_pb2.BlkioThrottle, _Mapping]]] = ..., hugepage_limits: _Optional[_Iterable[_Union[_resources_pb2.HugepageLimit, _Mapping]]] = ...) -> None: ...
+
+class Mount(_message.Message):
+    __slots__ = ("type", "source", "destination", "read_only", "bind", "volume", "tmpfs")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    DESTINATION_FIELD_NUMBER: _ClassVar[int]
+    READ_ONLY_FIELD_NUMBER: _ClassVar[int]
+    BIND_FIELD_NUMBER: _ClassVar[int]
+    VOLUME_FIELD_NUMBER: _ClassVar[int]
+    TMPFS_FIELD_NUMBER: _ClassVar[int]
+    type: MountType
+    source: str
+    destination: str
+    read_only: bool
+    bind: BindOptions
+    volume: VolumeOptions
+    tmpfs: TmpfsOptions
+    def __init__(self, type: _Optional[_Union[MountType, str]] = ..., source: _Optional[str] = ..., destination: _Optional[str] = ..., read_only: bool = ..., bind: _Optional[_Union[BindOptions, _Mapping]] = ..., volume: _Optional[_Union[VolumeOptions, _Mapping]] = ..., tmpfs: _Optional[_Union[TmpfsOptions, _Mapping]] = ...) -> None: ...
+
+class BindOptions(_message.Message):
+    __slots__ = ("non_recursive", "propagation", "create_source")
+    NON_RECURSIVE_FIELD_NUMBER: _ClassVar[int]
+    PROPAGATION_FIELD_NUMBER: _ClassVar[int]
+    CREATE_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    non_recursive: bool
+    propagation: MountPropagation
+    create_source: bool
+    def __init__(self, non_recursive: bool = ..., propagation: _Optional[_Union[MountPropagation, str]] = ..., create_source: bool = ...) -> None: ...
+
+class VolumeOptions(_message.Message):
+    __slots__ = ("no_copy", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NO_COPY_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    no_copy: bool
+    labels: _containers.ScalarMap[str, str]
+    def __init__(self, no_copy: bool = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class TmpfsOptions(_message.Message):
+    __slots__ = ("size", "mode", "exec")
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    EXEC_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    mode: int
+    exec: bool
+    def __init__(self, size: _Optional[int] = ..., mode: _Optional[int] = ..., exec: bool = ...) -> None: ...
 
 class RestartPolicy(_message.Message):
     __slots__ = ("condition", "max_retries")

@@ -188,6 +188,8 @@ class ContainerServiceServicer(object):
         PERMISSION_DENIED    HOST_NETWORK_NOT_ALLOWED  The policy does not allow "host".
         PERMISSION_DENIED    NOT_ALLOWED_BY_POLICY  A field asks for more than the policy allows;
         BadRequest has its path, metadata the rule.
+        PERMISSION_DENIED    BIND_NOT_ALLOWED      A source is outside the server's bind_roots.
+        INTERNAL             STORAGE_FAILED        A source could not be looked at.
         UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -233,6 +235,8 @@ class ContainerServiceServicer(object):
         DEADLINE_EXCEEDED    STEP_TIMED_OUT          A step did not end in its time; undone.
         UNAVAILABLE          RUNTIME_UNREACHABLE     containerd went away; undone. Retry helps.
         INTERNAL             MOUNT_FAILED            The host's kernel refused a mount; undone.
+        INTERNAL             STORAGE_FAILED          A volume could not be made or filled, or a
+        source not be used; undone.
         INTERNAL             SPEC_FAILED             The OCI spec could not be built for this host.
         INTERNAL             RUNTIME_REFUSED         containerd or the runtime failed; message has
         its words.

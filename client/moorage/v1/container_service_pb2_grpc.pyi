@@ -71,6 +71,8 @@ class ContainerServiceStub:
       PERMISSION_DENIED    HOST_NETWORK_NOT_ALLOWED  The policy does not allow "host".
       PERMISSION_DENIED    NOT_ALLOWED_BY_POLICY  A field asks for more than the policy allows;
                                                  BadRequest has its path, metadata the rule.
+      PERMISSION_DENIED    BIND_NOT_ALLOWED      A source is outside the server's bind_roots.
+      INTERNAL             STORAGE_FAILED        A source could not be looked at.
       UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
     """
     Start: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.StartRequest, _container_service_pb2.StartResponse]
@@ -112,6 +114,8 @@ class ContainerServiceStub:
       DEADLINE_EXCEEDED    STEP_TIMED_OUT          A step did not end in its time; undone.
       UNAVAILABLE          RUNTIME_UNREACHABLE     containerd went away; undone. Retry helps.
       INTERNAL             MOUNT_FAILED            The host's kernel refused a mount; undone.
+      INTERNAL             STORAGE_FAILED          A volume could not be made or filled, or a
+                                                   source not be used; undone.
       INTERNAL             SPEC_FAILED             The OCI spec could not be built for this host.
       INTERNAL             RUNTIME_REFUSED         containerd or the runtime failed; message has
                                                    its words.
@@ -318,6 +322,8 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
       PERMISSION_DENIED    HOST_NETWORK_NOT_ALLOWED  The policy does not allow "host".
       PERMISSION_DENIED    NOT_ALLOWED_BY_POLICY  A field asks for more than the policy allows;
                                                  BadRequest has its path, metadata the rule.
+      PERMISSION_DENIED    BIND_NOT_ALLOWED      A source is outside the server's bind_roots.
+      INTERNAL             STORAGE_FAILED        A source could not be looked at.
       UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
     """
     Start: _aio.UnaryUnaryMultiCallable[_container_service_pb2.StartRequest, _container_service_pb2.StartResponse]  # type: ignore[assignment]
@@ -359,6 +365,8 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
       DEADLINE_EXCEEDED    STEP_TIMED_OUT          A step did not end in its time; undone.
       UNAVAILABLE          RUNTIME_UNREACHABLE     containerd went away; undone. Retry helps.
       INTERNAL             MOUNT_FAILED            The host's kernel refused a mount; undone.
+      INTERNAL             STORAGE_FAILED          A volume could not be made or filled, or a
+                                                   source not be used; undone.
       INTERNAL             SPEC_FAILED             The OCI spec could not be built for this host.
       INTERNAL             RUNTIME_REFUSED         containerd or the runtime failed; message has
                                                    its words.
@@ -568,6 +576,8 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
           PERMISSION_DENIED    HOST_NETWORK_NOT_ALLOWED  The policy does not allow "host".
           PERMISSION_DENIED    NOT_ALLOWED_BY_POLICY  A field asks for more than the policy allows;
                                                      BadRequest has its path, metadata the rule.
+          PERMISSION_DENIED    BIND_NOT_ALLOWED      A source is outside the server's bind_roots.
+          INTERNAL             STORAGE_FAILED        A source could not be looked at.
           UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
         """
 
@@ -615,6 +625,8 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
           DEADLINE_EXCEEDED    STEP_TIMED_OUT          A step did not end in its time; undone.
           UNAVAILABLE          RUNTIME_UNREACHABLE     containerd went away; undone. Retry helps.
           INTERNAL             MOUNT_FAILED            The host's kernel refused a mount; undone.
+          INTERNAL             STORAGE_FAILED          A volume could not be made or filled, or a
+                                                       source not be used; undone.
           INTERNAL             SPEC_FAILED             The OCI spec could not be built for this host.
           INTERNAL             RUNTIME_REFUSED         containerd or the runtime failed; message has
                                                        its words.

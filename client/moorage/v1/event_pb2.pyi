@@ -31,6 +31,8 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_RESOURCES_RELEASED: _ClassVar[EventKind]
     EVENT_KIND_REMOVED: _ClassVar[EventKind]
     EVENT_KIND_INTERFERED: _ClassVar[EventKind]
+    EVENT_KIND_VOLUME_MOUNTED: _ClassVar[EventKind]
+    EVENT_KIND_VOLUME_UNMOUNTED: _ClassVar[EventKind]
 EVENT_KIND_UNSPECIFIED: EventKind
 EVENT_KIND_CREATED: EventKind
 EVENT_KIND_START_REQUESTED: EventKind
@@ -49,9 +51,11 @@ EVENT_KIND_REMOVE_REQUESTED: EventKind
 EVENT_KIND_RESOURCES_RELEASED: EventKind
 EVENT_KIND_REMOVED: EventKind
 EVENT_KIND_INTERFERED: EventKind
+EVENT_KIND_VOLUME_MOUNTED: EventKind
+EVENT_KIND_VOLUME_UNMOUNTED: EventKind
 
 class Event(_message.Message):
-    __slots__ = ("revision", "time", "kind", "container", "name", "labels", "image", "run", "state", "exit", "error", "restart", "message")
+    __slots__ = ("revision", "time", "kind", "container", "name", "labels", "image", "run", "state", "exit", "error", "restart", "message", "volume")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +76,7 @@ class Event(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     RESTART_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    VOLUME_FIELD_NUMBER: _ClassVar[int]
     revision: int
     time: _timestamp_pb2.Timestamp
     kind: EventKind
@@ -85,4 +90,15 @@ class Event(_message.Message):
     error: _container_pb2.ContainerError
     restart: _container_pb2.PendingRestart
     message: str
-    def __init__(self, revision: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[EventKind, str]] = ..., container: _Optional[str] = ..., name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., image: _Optional[str] = ..., run: _Optional[int] = ..., state: _Optional[_Union[_container_pb2.ContainerState, str]] = ..., exit: _Optional[_Union[_container_pb2.Exit, _Mapping]] = ..., error: _Optional[_Union[_container_pb2.ContainerError, _Mapping]] = ..., restart: _Optional[_Union[_container_pb2.PendingRestart, _Mapping]] = ..., message: _Optional[str] = ...) -> None: ...
+    volume: MountedVolume
+    def __init__(self, revision: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[EventKind, str]] = ..., container: _Optional[str] = ..., name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., image: _Optional[str] = ..., run: _Optional[int] = ..., state: _Optional[_Union[_container_pb2.ContainerState, str]] = ..., exit: _Optional[_Union[_container_pb2.Exit, _Mapping]] = ..., error: _Optional[_Union[_container_pb2.ContainerError, _Mapping]] = ..., restart: _Optional[_Union[_container_pb2.PendingRestart, _Mapping]] = ..., message: _Optional[str] = ..., volume: _Optional[_Union[MountedVolume, _Mapping]] = ...) -> None: ...
+
+class MountedVolume(_message.Message):
+    __slots__ = ("name", "destination", "read_only")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESTINATION_FIELD_NUMBER: _ClassVar[int]
+    READ_ONLY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    destination: str
+    read_only: bool
+    def __init__(self, name: _Optional[str] = ..., destination: _Optional[str] = ..., read_only: bool = ...) -> None: ...

@@ -13,6 +13,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from moorage.v1 import container_pb2
 from moored import errors
 from moored.api import asked_limits, asked_network, asked_security
+from moored.api.asked_mounts import mounts
 from moored.api.asked_times import duration as duration
 from moored.api.asked_times import refused as refused
 from moored.api.asked_times import timestamp as timestamp
@@ -112,6 +113,7 @@ def spec(message: container_pb2.ContainerSpec) -> Spec:
         ipc=message.ipc,
         pid=message.pid,
         uts=message.uts,
+        mounts=mounts(message.mounts),
     )
 
 

@@ -100,10 +100,13 @@ class ChangesDesk:
         return wire.UpdateResponse(container=pictures.container(snapshot))
 
     async def cleanup(self, request: wire.CleanupRequest) -> wire.CleanupResponse:
+        if request.remove_volumes and not request.remove:
+            raise asked.refused("remove_volumes", "goes with remove")
         outcome = await self.cleaner.cleanup(
             asked.required(request, "container"),
             force=request.force,
             and_remove=request.remove,
+            with_volumes=request.remove_volumes,
             generation=asked.etag(request),
         )
         return wire.CleanupResponse(

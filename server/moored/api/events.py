@@ -31,6 +31,8 @@ KINDS: Final[dict[str, wire.EventKind]] = {
     events.SpecUpdated.__name__: wire.EVENT_KIND_UPDATED,
     events.Renamed.__name__: wire.EVENT_KIND_RENAMED,
     events.RemoveRequested.__name__: wire.EVENT_KIND_REMOVE_REQUESTED,
+    events.VolumeMounted.__name__: wire.EVENT_KIND_VOLUME_MOUNTED,
+    events.VolumeUnmounted.__name__: wire.EVENT_KIND_VOLUME_UNMOUNTED,
     events.ResourcesReleased.__name__: wire.EVENT_KIND_RESOURCES_RELEASED,
 }
 _STATES: Final = {kind.__name__: number for kind, number in pictures.STATES.items()}
@@ -64,8 +66,13 @@ def event(tiding: Tiding) -> wire.Event:
         error=pictures.failed(tiding.failure) if tiding.failure else None,
         restart=_restart(tiding.due) if tiding.due else None,
         message=tiding.message,
+        volume=_mounted(tiding.mounted) if tiding.mounted else None,
     )
 
 
 def _restart(due: tidings.Due) -> container_pb2.PendingRestart:
     return container_pb2.PendingRestart(due_time=pictures.time(due.at), attempt=due.attempt)
+
+
+def _mounted(it: tidings.Mounted) -> wire.MountedVolume:
+    return wire.MountedVolume(name=it.volume, destination=it.destination, read_only=it.read_only)

@@ -12,7 +12,7 @@ from moored.errors import Violation
 from moored.model.filters import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from moorage.v1 import container_pb2
     from moorage.v1 import container_service_pb2 as wire
@@ -26,7 +26,7 @@ _KINDS: Final[dict[container_pb2.ContainerState, type[State]]] = {
 def read(message: wire.ContainerFilter) -> Filter:
     return Filter(
         states=frozenset(_states(message)),
-        labels=tuple(_labels(message)),
+        labels=tuple(labels(message.labels)),
         names=frozenset(_names(message)),
         images=frozenset(_images(message)),
         since=message.since_revision,
@@ -44,8 +44,8 @@ def _states(message: wire.ContainerFilter) -> Iterator[type[State]]:
         yield kind
 
 
-def _labels(message: wire.ContainerFilter) -> Iterator[tuple[str, str | None]]:
-    for position, text in enumerate(message.labels):
+def labels(texts: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    for position, text in enumerate(texts):
         key, equals, value = text.partition("=")
         if not key:
             raise asked.refused(f"filter.labels[{position}]", "must be key or key=value")

@@ -13,7 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from moorage.v1 import container_pb2 as wire
-from moored.api import limit_pictures, network_pictures, security_pictures
+from moored.api import limit_pictures, mount_pictures, network_pictures, security_pictures
 from moored.model import state as states
 from moored.model.exits import Origin
 from moored.model.intent import Action, Asker
@@ -122,6 +122,7 @@ def _status(snapshot: Snapshot, stage: Stage | None) -> wire.ContainerStatus:
         stage=_stage(stage) if stage else None,
         health=wire.Health(state=wire.HEALTH_STATE_NOT_CONFIGURED),
         networks=network_pictures.networks(snapshot) if pid else [],
+        mounts=mount_pictures.status(snapshot) if pid else [],
         leftovers=[_leftover(leftover) for leftover in snapshot.leftovers],
         last_start=_timeline(snapshot.last_start) if snapshot.last_start else None,
         image_digest=snapshot.image.digest,
@@ -154,6 +155,7 @@ def spec(spec: Spec) -> wire.ContainerSpec:
         tty=spec.tty,
         stdin=spec.stdin,
         stdin_once=spec.stdin_once,
+        mounts=[mount_pictures.asked(mount) for mount in spec.mounts],
         resources=limit_pictures.resources(spec.resources),
         rlimits=limit_pictures.rlimits(spec.rlimits),
         oom_score_adjust=spec.oom_score_adjust,

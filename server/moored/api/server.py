@@ -14,7 +14,12 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 from loguru import logger
 
-from moorage.v1 import container_service_pb2, exec_service_pb2, image_service_pb2
+from moorage.v1 import (
+    container_service_pb2,
+    exec_service_pb2,
+    image_service_pb2,
+    volume_service_pb2,
+)
 from moored import errors
 from moored.api.attaching import AttachDesk
 from moored.api.changes import ChangesDesk
@@ -27,6 +32,7 @@ from moored.api.pictures import Pictures
 from moored.api.server_info import ServerInfo
 from moored.api.serving import Desk, Draining
 from moored.api.starting import StartingDesk
+from moored.api.volume_service import VolumeServicer
 from moored.api.watch import WatchDesk
 from moored.oci import confinement
 from moored.oci.host import Host
@@ -47,6 +53,7 @@ SERVICES: Final = (
     container_service_pb2.DESCRIPTOR.services_by_name["ContainerService"],
     exec_service_pb2.DESCRIPTOR.services_by_name["ExecService"],
     image_service_pb2.DESCRIPTOR.services_by_name["ImageService"],
+    volume_service_pb2.DESCRIPTOR.services_by_name["VolumeService"],
 )
 RUNTIME_HEALTH: Final = "moorage.runtime"
 """The health service's name for: containerd answers."""
@@ -97,6 +104,7 @@ class Server:
             "ContainerService": _containers(house, info),
             "ExecService": ExecServicer(directory=house.registry, executor=house.verbs.executor),
             "ImageService": images,
+            "VolumeService": VolumeServicer(house.verbs.volumes.volumes, house.verbs.volumes),
         }
         draining = Draining()
         desk = Desk(site.tracer, draining, house.requests, site.measures)

@@ -52,8 +52,14 @@ _QUIET: Final = frozenset({"Inspect", "InspectExec", "List", "ListExecs", "GetSe
 _CHANGING: Final = frozenset({"Exec", "Import", "Remove"})
 """Methods that are refused while the server drains, beside all that take a request_id: reading
 goes on to the end."""
-_MARKED: Final = frozenset({"Create", "Start"})
-"""Methods that put a named request on record with the container that they make or start."""
+_MARKED: Final = frozenset(
+    {
+        "moorage.v1.ContainerService/Create",
+        "moorage.v1.ContainerService/Start",
+        "moorage.v1.VolumeService/Create",
+    }
+)
+"""Methods that put a named request on record with what they make or start."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -114,6 +120,10 @@ class _Call:
     method: str
     kind: type[Message]
 
+    @property
+    def full_name(self) -> str:
+        return f"{self.service}/{self.method}"
+
     def unary(self, answer: Callable[..., Awaitable[Any]], *, streamed: bool = False) -> Any:
         async def serve(request: Any, context: Context) -> Any:
             async with _Answering(self, context) as answering:
@@ -130,12 +140,12 @@ class _Call:
         self, answer: Callable[..., Awaitable[Any]], asked: Message, context: Context
     ) -> Any:
         """Answer a request; one that names itself at most once."""
-        request = named(self.method, asked)
+        request = named(self.full_name, asked)
         if request is None:
             return await answer(asked, context)
 
         async def marked(mark: Mark) -> Any:
-            if self.method in _MARKED:
+            if self.full_name in _MARKED:
                 return await answer(asked, context, mark)
             return await answer(asked, context)
 

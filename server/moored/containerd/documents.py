@@ -58,6 +58,13 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_one_is_a_list)]
 Pairs = Annotated[dict[str, str], BeforeValidator(lambda value: {} if value is None else value)]
 
 
+Keys = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda value: tuple(value) if isinstance(value, dict) else value or ()),
+]
+"""The keys of an object whose values say nothing."""
+
+
 class PlatformDocument(BaseModel):
     os: Text = ""
     architecture: Text = ""
@@ -92,6 +99,7 @@ class RunSettings(BaseModel):
     working_dir: Text = Field("", alias="WorkingDir")
     user: Text = Field("", alias="User")
     stop_signal: Text = Field("", alias="StopSignal")
+    volumes: Keys = Field((), alias="Volumes")
 
 
 class Configuration(BaseModel):

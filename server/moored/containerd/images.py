@@ -210,6 +210,7 @@ class Images:
             working_dir=config.config.working_dir,
             user=config.config.user,
             stop_signal=config.config.stop_signal,
+            volumes=config.config.volumes,
         )
         layers = sum(layer.size for layer in manifest.layers)
         return _Meaning(image, manifest_target.size + configured.size + layers)

@@ -22,6 +22,7 @@ from moored.verbs.holders import HostHolders
 
 if TYPE_CHECKING:
     from moored.house.site import Site
+    from moored.verbs.mounts import HostMounts
     from moored.verbs.run_streams import RunStreams
 
 CALL_SHARE: Final = 0.8
@@ -67,7 +68,7 @@ class Adapters:
             channels=Channels(settings.state),
         )
 
-    def holders(self, streams: RunStreams) -> HostHolders:
+    def holders(self, streams: RunStreams, mounts: HostMounts) -> HostHolders:
         return HostHolders(
             tasks=self.tasks,
             containers=self.containers,
@@ -77,4 +78,5 @@ class Adapters:
             output=self.output,
             shared_memory=self.shared_memory,
             streams=streams,
+            mounts=mounts,
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moored.feed import KEPT, Feed
-from moored.house.adapters import Adapters
+from moored.house.adapters import CALL_SHARE, Adapters
 from moored.house.networks import build_networks
 from moored.house.plugin_networks import plugin_networks
 from moored.house.streams import run_streams
@@ -18,8 +18,12 @@ from moored.owner import Owner
 from moored.registry import Registry
 from moored.requests import Requests
 from moored.saga import Limits
+from moored.storage.binds import Binds
+from moored.storage.volumes import VolumeDirectories
 from moored.streams.follow import Hub
+from moored.verbs.mounts import HostMounts
 from moored.verbs.release import Releaser
+from moored.volumes import Volumes
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -43,6 +47,7 @@ class Ground:
     networks: Networks
     releaser: Releaser
     limits: Limits
+    mounts: HostMounts
     timers: Timers
     memory: Memory
     streams: RunStreams
@@ -70,6 +75,7 @@ class Ground:
         registry = Registry(
             ledger, now=site.clock.now, feed=feed, known=known, patience=settings.step_timeout
         )
+        mounts = await _mounts(site, ledger, registry, limits)
         owner = Owner()
         plugins = stack.enter_context(plugin_networks(settings, site.tracer))
         if settings.cni_gc:  # before there is any change: nothing may be attached meanwhile
@@ -87,7 +93,7 @@ class Ground:
             owner=owner,
             networks=networks,
             releaser=Releaser(
-                adapters.holders(streams),
+                adapters.holders(streams, mounts),
                 more=networks.ways,
                 clock=site.clock,
                 limit=limits.undo,
@@ -95,6 +101,7 @@ class Ground:
                 failpoints=site.failpoints,
             ),
             limits=limits,
+            mounts=mounts,
             timers=Timers(clock=site.clock),
             memory=Memory(
                 instance=settings.instance,
@@ -106,6 +113,19 @@ class Ground:
             streams=streams,
             rebooted=ledger.rebooted,
         )
+
+
+async def _mounts(site: Site, ledger: Ledger, registry: Registry, limits: Limits) -> HostMounts:
+    directories = VolumeDirectories(site.settings.root)
+    volumes = Volumes(
+        ledger,
+        directories,
+        containers=registry.all,
+        now=site.clock.now,
+        known=await ledger.volumes(),
+    )
+    binds = Binds(site.allowed.bind_roots)
+    return HostMounts(volumes, directories, binds, patience=CALL_SHARE * limits.undo)
 
 
 def process_ticks(pid: int) -> int:

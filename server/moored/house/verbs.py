@@ -34,6 +34,7 @@ from moored.verbs.start import Starter
 from moored.verbs.stop import Stopper
 from moored.verbs.turns import Turns
 from moored.verbs.update import Updater
+from moored.verbs.volumes import VolumeVerbs
 from moored.verbs.wait import Waiter
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Verbs:
     pruner: Pruner
     executor: Executor
     attacher: Attacher
+    volumes: VolumeVerbs
 
     @classmethod
     def build(cls, ground: Ground, exits: Exits) -> Verbs:
@@ -83,6 +85,7 @@ class Verbs:
             pruner=_pruner(ground),
             executor=streams.executor(ground),
             attacher=streams.attacher(ground, killer),
+            volumes=VolumeVerbs(ground.mounts.volumes, ground.owner, ground.site.tracer),
         )
 
 
@@ -95,6 +98,7 @@ def _admission(ground: Ground) -> Admission:
         allowed=ground.site.allowed,
         joins=_joiner(ground).owners,
         networks=ground.networks,
+        check_mounts=ground.mounts.check,
     )
 
 
@@ -146,6 +150,7 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
         joiner=_joiner(ground),
         furnisher=Furnisher(adapters.shared_memory),
         networks=ground.networks,
+        mounts=ground.mounts,
         watch=exits,
         runtimes=site.runtimes.by_name,
         look=look,

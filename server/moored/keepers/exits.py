@@ -198,9 +198,9 @@ class Exits:
         """
         if claim.snapshot.spec.auto_remove and not claim.restarting:
             intent = Intent(Action.REMOVE, Asker.AUTO_REMOVE)
-            await remove(claim, intent, releaser=self.releaser, clock=self.clock)
+            await remove(claim, intent, releaser=self.releaser, clock=self.clock, volumes=True)
             return
         rows = await self.releaser.release_all(r for r in claim.snapshot.resources if not r.kept)
         if rows:
-            await claim.apply(self.releaser.event(rows))
+            await claim.apply(*self.releaser.events(claim.snapshot, rows))
         self.timers.arm(claim.snapshot)

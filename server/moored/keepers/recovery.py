@@ -17,6 +17,7 @@ from moored.containerd.values import Phase
 from moored.keepers.interference import interference
 from moored.model.events import Paused, Resumed, Started
 from moored.model.exits import Origin, of_process, unseen
+from moored.model.mount_events import mounted
 from moored.model.rest import at_rest
 from moored.model.state import (
     Exited,
@@ -134,7 +135,8 @@ class Recovery:
         assert task is not None
         ticks = self.process_ticks(task.pid)
         networks = await self.networks.recall(claim.snapshot)
-        await claim.apply(Started(task.pid, ticks, self.clock.now(), None, networks))
+        started = Started(task.pid, ticks, self.clock.now(), None, networks)
+        await claim.apply(*mounted(claim.snapshot), started)
         await self._observe(claim, task)
 
     async def _observe(self, claim: Claim, task: Task | None) -> None:

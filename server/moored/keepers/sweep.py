@@ -81,7 +81,7 @@ class Sweep:
                 rows = await self.releaser.release_all(
                     leftover.resource for leftover in snapshot.leftovers
                 )
-                await claim.apply(self.releaser.event(rows))
+                await claim.apply(*self.releaser.events(snapshot, rows))
                 await self.restarts.consider(claim)
 
 

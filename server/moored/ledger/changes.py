@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from moored.model.requests import Request, Settled
     from moored.model.state import Snapshot
     from moored.model.tidings import Tiding
+    from moored.model.volumes import Volume
 
 
 @dataclass(frozen=True)
@@ -69,4 +70,14 @@ class Forget:
     keep_container: bool
 
 
-Change: TypeAlias = Put | Drop | Settle | Forget
+@dataclass(frozen=True)
+class PutVolume:
+    volume: Volume
+
+
+@dataclass(frozen=True)
+class DropVolume:
+    name: str
+
+
+Change: TypeAlias = Put | Drop | Settle | Forget | PutVolume | DropVolume

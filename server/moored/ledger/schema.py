@@ -69,7 +69,12 @@ _EXCLUSIVE: Final = (
     """,
 )
 
-MIGRATIONS: Final = (_FIRST, _REQUESTS, _TOLD, _EXCLUSIVE)
+_VOLUMES: Final = (
+    "CREATE TABLE volumes (name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID",
+)
+"""Who uses a volume is in the table of resources."""
+
+MIGRATIONS: Final = (_FIRST, _REQUESTS, _TOLD, _EXCLUSIVE, _VOLUMES)
 
 
 def migrate(database: sqlite3.Connection) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from moored import errors
 from moored.failpoints import NONE, Failpoints
-from moored.ledger import records, requests, schema, tidings, writing
+from moored.ledger import records, requests, schema, tidings, volumes, writing
 from moored.ledger.changes import Change, Drop, Put
 from moored.model.resources import Hold, Kind, Resource
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from moored.ledger.tidings import Past
     from moored.model.requests import Known
     from moored.model.state import Snapshot
+    from moored.model.volumes import Volume
     from moored.telemetry.measures import Measures
 
 _MOST_IN_ONE_COMMIT: Final = 128
@@ -89,6 +90,13 @@ class Ledger:
         try:
             return await asyncio.to_thread(_load, self._path)
         except (sqlite3.Error, records.Unreadable, ValueError) as error:
+            raise _refusal(self._path, error) from error
+
+    async def volumes(self) -> list[Volume]:
+        """Return every volume."""
+        try:
+            return await asyncio.to_thread(volumes.load, self._path)
+        except (sqlite3.Error, ValueError) as error:
             raise _refusal(self._path, error) from error
 
     async def commit(self, change: Change) -> None:

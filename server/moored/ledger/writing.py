@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moored.ledger import records, requests, tidings
-from moored.ledger.changes import Change, Drop, Forget, Put, Settle
+from moored.ledger import records, requests, tidings, volumes
+from moored.ledger.changes import Change, Drop, DropVolume, Forget, Put, PutVolume, Settle
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,6 +21,10 @@ def apply(database: sqlite3.Connection, change: Change) -> None:
             requests.settle(database, change)
         case Forget():
             requests.forget(database, change)
+        case PutVolume():
+            volumes.put(database, change.volume)
+        case DropVolume():
+            volumes.drop(database, change.name)
 
 
 def _put(database: sqlite3.Connection, change: Put) -> None:

@@ -129,6 +129,8 @@ class TaskExited:
 class RemoveRequested:
     intent: Intent
     at: datetime
+    volumes: bool = False
+    """Whether its anonymous volumes go too."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,24 @@ class ResourcesReleased:
 
     released: tuple[Resource, ...]
     leftovers: tuple[Leftover, ...] = ()
+
+
+@dataclass(frozen=True)
+class VolumeMounted:
+    """A run has a volume."""
+
+    volume: str
+    destination: str
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class VolumeUnmounted:
+    """The run that had it is gone, and its mounts with it."""
+
+    volume: str
+    destination: str
+    read_only: bool
 
 
 Event: TypeAlias = (
@@ -155,4 +175,6 @@ Event: TypeAlias = (
     | Interfered
     | SpecUpdated
     | Renamed
+    | VolumeMounted
+    | VolumeUnmounted
 )

@@ -37,6 +37,11 @@ def is_id_prefix(text: str) -> bool:
     return _PREFIX.fullmatch(text) is not None
 
 
+def is_volume_name(text: str) -> bool:
+    """A volume's name is one directory's, and never one that we keep for ourselves."""
+    return _NAME.fullmatch(text) is not None
+
+
 def is_name(text: str) -> bool:
     """A name is short, harmless in a path, and never mistaken for an id."""
     return _NAME.fullmatch(text) is not None and not is_id(text)

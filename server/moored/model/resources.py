@@ -37,6 +37,10 @@ class Kind(StrEnum):
     LAYER = "layer"
     CONTAINER = "container"
     OUTPUT = "output"
+    VOLUME = "volume"
+    """The use of a volume. One that a start made goes with it, if that fails."""
+    SOURCE = "source"
+    """A directory on the host that a bind mount needs, where the start may have to make it."""
 
 
 RELEASE_ORDER = tuple(Kind)

@@ -13,6 +13,7 @@ from typing import Final
 from moored.errors import Violation
 from moored.model import (
     limit_rules,
+    mount_rules,
     network_rules,
     process_rules,
     security_rules,
@@ -41,7 +42,7 @@ def violations(spec: Spec) -> list[Violation]:
         *_texts("args", spec.args),
         *_environment(spec.env),
         *_process(spec),
-        *_labels(spec.labels),
+        *label_faults(spec.labels),
         *_stop(spec),
         *network_rules.violations(spec),
         *limit_rules.violations(spec.resources),
@@ -50,6 +51,7 @@ def violations(spec: Spec) -> list[Violation]:
         *security_rules.violations(spec),
         *_restarts(spec),
         *sharing_rules.violations(spec),
+        *mount_rules.violations(spec.mounts),
     ]
 
 
@@ -113,7 +115,7 @@ def _process(spec: Spec) -> Iterator[Violation]:
         yield Violation("user", why)
 
 
-def _labels(labels: dict[str, str]) -> Iterator[Violation]:
+def label_faults(labels: dict[str, str]) -> Iterator[Violation]:
     if len(labels) > MOST_LABELS:
         yield Violation("labels", f"are more than {MOST_LABELS}")
     for key, value in labels.items():

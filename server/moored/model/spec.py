@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from moored.model.limits import NO_LIMITS, Resources, Rlimit
+from moored.model.mounts import Mount
 from moored.model.network import Attachment, Dns
 from moored.model.restart import NO_RESTARTS, RestartPolicy
 from moored.model.security import (
@@ -39,6 +40,8 @@ class Image:
     working_dir: str = ""
     user: str = ""
     stop_signal: str = ""
+    volumes: tuple[str, ...] = ()
+    """Where the image wants a volume, as it writes it."""
 
 
 @dataclass(frozen=True)
@@ -90,3 +93,4 @@ class Spec:
     ipc: str = ""
     pid: str = ""
     uts: str = ""
+    mounts: tuple[Mount, ...] = ()

@@ -30,6 +30,8 @@ from moored.model.events import (
     StartUndone,
     StopRequested,
     TaskExited,
+    VolumeMounted,
+    VolumeUnmounted,
 )
 from moored.model.exits import Exit
 from moored.model.identity import ContainerId
@@ -99,6 +101,8 @@ class Stranded:
 @dataclass(frozen=True)
 class Removing:
     exit: Exit | None
+    volumes: bool = False
+    """Whether its anonymous volumes go too."""
 
 
 State: TypeAlias = (
@@ -191,7 +195,12 @@ def advance(before: Snapshot, event: Event) -> Snapshot:
         case Running() | Frozen() | Stopping(), TaskExited() if event.run == before.run:
             return replace(before, state=Exited(event.exit), networks=())
         case Created() | Exited() | Restarting() | Stranded() | Removing(), RemoveRequested():
-            return replace(before, state=Removing(before.exit), intent=event.intent)
+            removing = Removing(before.exit, event.volumes)
+            return replace(before, state=removing, intent=event.intent)
+        case Starting(), VolumeMounted():
+            return before
+        case state, VolumeUnmounted() if not isinstance(state, Running | Frozen | Stopping):
+            return before
         case Created() | Exited() | Restarting() | Stranded() | Removing(), ResourcesReleased():
             return _released(before, event)
         case _:

@@ -13,6 +13,8 @@ from moored.model.events import (
     StartFailure,
     StartUndone,
     TaskExited,
+    VolumeMounted,
+    VolumeUnmounted,
 )
 from moored.model.exits import Exit
 from moored.model.identity import ContainerId
@@ -29,6 +31,15 @@ class Due:
 
     at: datetime
     attempt: int
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """A volume in a container."""
+
+    volume: str
+    destination: str
+    read_only: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +61,7 @@ class Tiding:
     failure: StartFailure | None = None
     due: Due | None = None
     message: str = ""
+    mounted: Mounted | None = None
 
 
 def of_container(kind: str, after: Snapshot, *, revision: int, at: datetime) -> Tiding:
@@ -80,5 +92,7 @@ def of_event(event: Event, after: Snapshot, *, revision: int, at: datetime) -> T
             return replace(plain, due=Due(due, attempt))
         case Interfered(what=what):
             return replace(plain, message=what)
+        case VolumeMounted() | VolumeUnmounted() as it:
+            return replace(plain, mounted=Mounted(it.volume, it.destination, it.read_only))
         case _:
             return plain

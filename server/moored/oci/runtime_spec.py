@@ -19,6 +19,7 @@ from moored.oci import (
     devices,
     edits,
     init_program,
+    mounts,
     process,
     resources,
     sharing,
@@ -27,12 +28,13 @@ from moored.oci.host import NAMESPACES, CgroupMode, Host
 from moored.oci.lending import Lent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from moored.model.identity import ContainerId, RunId
     from moored.model.spec import Image, Spec
     from moored.model.users import Identity
     from moored.oci.defaults import Json
+    from moored.oci.mounts import Sourced
 
 VERSION: Final = "1.0.2"
 ROOT: Final = "rootfs"
@@ -61,6 +63,8 @@ class SpecRequest:
     """A directory of the host's to be /dev/shm. Empty: a new one."""
     lent: Lent = field(default_factory=Lent)
     """What of the host's the spec names, and the host has."""
+    mounts: Sequence[Sourced] = ()
+    """All others, each after what it may lie in."""
 
 
 def build(request: SpecRequest) -> bytes:
@@ -72,7 +76,7 @@ def build(request: SpecRequest) -> bytes:
         "mounts": [
             *defaults.mounts(privileged=request.spec.privileged),
             sharing.shared_memory(request.spec, request.shared_memory),
-            *defaults.binds(request.files),
+            *mounts.ordered(request.files, request.mounts),
             *init_program.mounts(request.lent.init),
         ],
         "linux": _linux(request),
@@ -165,6 +169,8 @@ def _linux(request: SpecRequest) -> Json:
         linux["devices"] = [device.device for device in given]
     if settings := confinement.sysctls(spec, host):
         linux["sysctl"] = settings
+    if propagation := mounts.propagation(request.mounts):
+        linux["rootfsPropagation"] = propagation
     if (filter_ := confinement.filter_of(spec, host)) is not None:
         linux["seccomp"] = filter_
     return linux

@@ -21,8 +21,15 @@ _CREATE: Final = 6
 _READ_ONLY_AND_HARMLESS: Final = 0x1 | 0x2 | 0x4 | 0x8
 """Nothing can be written, no setuid counts, no device opens, nothing executes."""
 _OWN_DIRECTORY: Final = 0x200
-_IN_ROOT: Final = 0x10
-_NO_MAGIC_LINKS: Final = 0x02
+NO_XDEV: Final = 0x01
+NO_MAGIC_LINKS: Final = 0x02
+NO_SYMLINKS: Final = 0x04
+BENEATH: Final = 0x08
+IN_ROOT: Final = 0x10
+"""How ``open_path`` resolves a path: no step into another mount, through a link of /proc's, through
+any link, above where it begins; and as if it began at the root."""
+_WORKING_DIRECTORY: Final = -100
+_NO_REPLACE: Final = 1
 _HOW: Final = struct.Struct("=QQQ")
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
@@ -49,8 +56,33 @@ def mount_nowhere(filesystem: int) -> int:
 
 def open_inside(root: int, path: str, flags: int) -> int:
     """Open ``path`` as a process would whose root directory is ``root``: no link leads out."""
-    how = _HOW.pack(flags | os.O_CLOEXEC, 0, _IN_ROOT | _NO_MAGIC_LINKS)
-    return _call(_OPENAT2, root, os.fsencode(path), how, len(how))
+    return open_path(path, flags, IN_ROOT | NO_MAGIC_LINKS, within=root)
+
+
+def open_path(path: str, flags: int, resolve: int, *, within: int = _WORKING_DIRECTORY) -> int:
+    """Open ``path``, which counts from the directory ``within``: openat2(2)."""
+    how = _HOW.pack(flags | os.O_CLOEXEC, 0, resolve)
+    return _call(_OPENAT2, within, os.fsencode(path), how, len(how))
+
+
+def mount_identity(descriptor: int) -> int:
+    """Return the number of the mount that an open file is in."""
+    with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as about:
+        for line in about:
+            if line.startswith("mnt_id:"):
+                return int(line.split()[1])
+    raise OSError(f"the kernel does not tell the mount of descriptor {descriptor}")
+
+
+def move_unless_there(name: str, source: int, target: int) -> bool:
+    """Move an entry from a directory to another. False: there is one of that name already."""
+    called = os.fsencode(name)
+    if _libc.renameat2(source, called, target, called, _NO_REPLACE) == 0:
+        return True
+    refusal = _refusal()
+    if isinstance(refusal, FileExistsError):
+        return False
+    raise refusal
 
 
 def leave_shared_directory() -> None:

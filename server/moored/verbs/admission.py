@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 from moored import errors
 from moored.containerd.names import complete_name
 from moored.errors import Violation
-from moored.model import policy_rules, rules, users
+from moored.model import mount_rules, policy_rules, rules, users
 from moored.oci import confinement, signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from moored.containerd.values import Runtime
     from moored.model.policy import Allowance
@@ -60,10 +60,12 @@ class Admission:
     joins: Callable[[Spec], object]
     """Refuses what a spec shares with others and cannot."""
     networks: Networks
+    check_mounts: Callable[[Spec], Awaitable[None]]
+    """Refuses sources on the host that are not allowed, or not there."""
 
     async def admit(self, spec: Spec) -> tuple[Image, str]:
         """Return the image and the runtime that ``spec`` means, or refuse it."""
-        self.check(spec)
+        await self.check(spec)
         image = await self.images.get(spec.image)
         if image is None:
             raise errors.ImageNotFound(
@@ -74,9 +76,10 @@ class Admission:
         if not (spec.command or image.entrypoint or spec.args or image.args):
             found = [Violation("command", f"is required: image {spec.image!r} names none")]
             raise errors.InvalidField(_first("cannot create container", found), *_within(found))
+        self._check_image_volumes(image)
         return image, spec.runtime or self.runtimes.default
 
-    def check(self, spec: Spec) -> None:
+    async def check(self, spec: Spec) -> None:
         """Refuse what breaks a rule, is not served, or is not possible on this host."""
         found = rules.violations(spec)
         if spec.image:
@@ -94,6 +97,13 @@ class Admission:
             raise errors.InvalidField(
                 _first("cannot run container on this host", problems), *_within(problems)
             )
+        await self.check_mounts(spec)
+
+    def _check_image_volumes(self, image: Image) -> None:
+        for path in image.volumes:
+            if why := mount_rules.destination_fault(path):
+                found = [Violation("image", f"wants a volume at {path!r}, which {why}")]
+                raise errors.InvalidField(_first("cannot create container", found), *_within(found))
 
     def _check_network(self, spec: Spec) -> None:
         if found := list(self.networks.unknown(spec)):

@@ -6,7 +6,8 @@ the saga can release it again, last first.
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, contextmanager
+import asyncio
+from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,15 +17,17 @@ from moored.containerd.values import ContainerRecord
 from moored.model import sharing
 from moored.model.events import Started
 from moored.model.identity import RunId, run_id
+from moored.model.mount_events import mounted as volumes_mounted
 from moored.model.network import attachments
 from moored.model.resources import Kind, Resource
 from moored.model.state import Running
 from moored.network.networks import PLANNED_SANDBOX, Plan
 from moored.oci.runtime_spec import SpecRequest
-from moored.uninterrupted import in_thread
+from moored.uninterrupted import in_thread, uninterrupted
 from moored.verbs.furnishing import Furnished
 from moored.verbs.joining import NOTHING
 from moored.verbs.look import planned
+from moored.verbs.mounts import Mounted
 from moored.verbs.needed import Prepared
 from moored.verbs.steps import acquired
 
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from moored.saga import Clock, Saga
     from moored.verbs.furnishing import Furnisher
     from moored.verbs.joining import Joined, Joiner
+    from moored.verbs.mounts import Mounts
     from moored.verbs.needed import Containers, Files, Layers, Networks, RunFiles, Tasks, Watch
 
 
@@ -57,6 +61,7 @@ class BringUp:
     files: Files
     joiner: Joiner
     furnisher: Furnisher
+    mounts: Mounts
     networks: Networks
     watch: Watch
     runtimes: Mapping[str, Runtime]
@@ -91,6 +96,7 @@ class BringUp:
             *layer,
             Resource(Kind.FILES, name, run),
             *self.furnisher.resources(snapshot, run),
+            *self.mounts.resources(snapshot, run),
             Resource(Kind.OUTPUT, f"{snapshot.id}/{run}", run, kept=True),
             Resource(Kind.STREAMS, name, run),
             Resource(Kind.CONTAINER, name, run),
@@ -106,7 +112,9 @@ class BringUp:
         """Return the steps that have nothing to do for this container."""
         steps = {
             "join": sharing.joins(snapshot.spec),
-            "mounts": self.furnisher.resources(snapshot, snapshot.run),
+            "mounts": self.furnisher.resources(snapshot, snapshot.run)
+            or self.mounts.planned(snapshot),
+            "compare": self.mounts.holds(snapshot),
             "network": attachments(snapshot.spec, snapshot.network),
             "attach": attachments(snapshot.spec, snapshot.network),
         }
@@ -120,6 +128,7 @@ class BringUp:
             self.joiner.planned(snapshot),
             self.furnisher.planned(snapshot, snapshot.run),
             planned(snapshot.spec, snapshot.image),
+            self.mounts.planned(snapshot),
             "" if "network" in self.idle(snapshot) else PLANNED_SANDBOX,
         )
         return self._spec(snapshot, run_id(snapshot.id, snapshot.run), prepared)
@@ -130,16 +139,18 @@ class BringUp:
         runtime = self.runtimes[snapshot.runtime]
         async with AsyncExitStack() as held, saga:
             joined = await self._joined(snapshot, saga, held)
+            mounted = held.enter_context(closing(Mounted()))
+            layer: asyncio.Future[list[Mount]] = asyncio.get_running_loop().create_future()
             rootfs, files, furnished, sandbox = await saga.together(
-                self._rootfs(snapshot, saga),
+                self._rootfs(snapshot, saga, layer),
                 self._files(snapshot, saga, joined),
-                self._mounts(snapshot, saga, joined),
+                self._mounts(snapshot, saga, joined, mounted, layer),
                 self._open(snapshot, saga),
             )
             async with saga.step("spec"):
                 who = await in_thread(partial(self.look, snapshot, rootfs))
                 where = sandbox.path if sandbox else ""
-                prepared = Prepared(files, joined, furnished, who, where)
+                prepared = Prepared(files, joined, furnished, who, mounted.sourced, where)
                 oci = self._spec(snapshot, run, prepared)
             async with saga.step("container", acquires=acquired("container", snapshot)):
                 await self.containers.create(self._record(snapshot, run, runtime, oci))
@@ -147,6 +158,9 @@ class BringUp:
             networks, (pid, ticks) = await saga.together(
                 self._attach(snapshot, saga, sandbox), self._task(snapshot, saga, rootfs, files)
             )
+            if mounted.held:
+                async with saga.step("compare"):
+                    await self.mounts.compare(pid, mounted)
             async with saga.step(
                 "watch", undo=partial(self.watch.unwatch, snapshot.id, snapshot.run)
             ):
@@ -159,19 +173,28 @@ class BringUp:
                 await self._commit(claim, saga, process, networks, trace_id)
         claim.retell(saga.timeline(snapshot.run, trace_id=trace_id))
 
-    async def _rootfs(self, snapshot: Snapshot, saga: Saga) -> list[Mount]:
+    async def _rootfs(
+        self, snapshot: Snapshot, saga: Saga, layer: asyncio.Future[list[Mount]]
+    ) -> list[Mount]:
+        """Have the writable layer, and let ``layer`` be how it is mounted."""
         acquires = acquired("rootfs", snapshot)
         async with saga.step("rootfs", acquires=acquires):
-            if not acquires:
-                return await self._old_layer(snapshot)
-            labels = {
-                **self._labels(snapshot),
-                # Or containerd's collector takes it before the container record names it.
-                "containerd.io/gc.root": self.clock.now().isoformat(),
-            }
-            return await self.layers.prepare(
-                acquires[0].key, parent=snapshot.image.layer, labels=labels
-            )
+            if acquires:
+                layer.set_result(await self._new_layer(snapshot, acquires[0].key))
+            else:
+                layer.set_result(await self._old_layer(snapshot))
+        return layer.result()
+
+    async def _new_layer(self, snapshot: Snapshot, key: str) -> list[Mount]:
+        labels = {
+            **self._labels(snapshot),
+            # Or containerd's collector takes it before the container record names it.
+            "containerd.io/gc.root": self.clock.now().isoformat(),
+        }
+        # A call that is cut short may still happen, after the undo that found nothing.
+        return await uninterrupted(
+            self.layers.prepare(key, parent=snapshot.image.layer, labels=labels)
+        )
 
     async def _old_layer(self, snapshot: Snapshot) -> list[Mount]:
         mounts = await self.layers.mounts(snapshot.id)
@@ -192,11 +215,18 @@ class BringUp:
         async with saga.step("join"):
             return held.enter_context(self.joiner.joined(snapshot))
 
-    async def _mounts(self, snapshot: Snapshot, saga: Saga, joined: Joined) -> Furnished:
-        acquires = self.furnisher.resources(snapshot, snapshot.run)
-        if not acquires:
+    async def _mounts(
+        self,
+        snapshot: Snapshot,
+        saga: Saga,
+        joined: Joined,
+        mounted: Mounted,
+        layer: asyncio.Future[list[Mount]],
+    ) -> Furnished:
+        if "mounts" in self.idle(snapshot):
             return Furnished()
-        async with saga.step("mounts", acquires=acquires):
+        async with saga.step("mounts", acquires=acquired("mounts", snapshot)):
+            await self.mounts.provide(snapshot, mounted, layer)
             return await self.furnisher.furnish(snapshot, snapshot.run, joined)
 
     async def _open(self, snapshot: Snapshot, saga: Saga) -> Sandbox | None:
@@ -250,6 +280,7 @@ class BringUp:
                     namespaces=prepared.namespaces,
                     uts_owner=prepared.joined.uts_owner,
                     shared_memory=prepared.furnished.shared_memory,
+                    mounts=prepared.mounts,
                     lent=self.lend(snapshot.spec),
                 )
             )
@@ -292,7 +323,7 @@ class BringUp:
             networks=networks,
         )
         try:
-            await claim.apply(started)
+            await claim.apply(*volumes_mounted(claim.snapshot), started)
         finally:
             if isinstance(claim.snapshot.state, Running):
                 saga.keep()

@@ -37,6 +37,18 @@ _MOST_ROUNDS = 8
 """How often a container may be started again under a cleanup before that gives up."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """What a cleanup may do beside releasing what runs left."""
+
+    force: bool
+    """Kill a process."""
+    remove: bool
+    """Remove the container."""
+    volumes: bool
+    """And its anonymous volumes with it."""
+
+
 @dataclass(frozen=True)
 class CleanupOutcome:
     rows: Sequence[Released]
@@ -57,22 +69,29 @@ class Cleaner:
     clock: Clock
 
     async def cleanup(
-        self, reference: str, *, force: bool, and_remove: bool, generation: int | None = None
+        self,
+        reference: str,
+        *,
+        force: bool,
+        and_remove: bool,
+        with_volumes: bool = False,
+        generation: int | None = None,
     ) -> CleanupOutcome:
+        wanted = _Wanted(force=force, remove=and_remove, volumes=with_volumes)
         subject = self.registry.find(reference)
         refuse_stale(subject.view.snapshot, generation)  # or it would have pre-empted a start
-        work = self._cleanup(subject, generation, force=force, and_remove=and_remove)
+        work = self._cleanup(subject, generation, wanted)
         return await self.owner.join(
             traced(self.tracer, "cleanup", work), "cleanup", may_cancel=lambda: False
         )
 
     async def _cleanup(
-        self, subject: Subject, generation: int | None, *, force: bool, and_remove: bool
+        self, subject: Subject, generation: int | None, wanted: _Wanted
     ) -> CleanupOutcome:
-        _refuse_unless_forced(subject.view.snapshot, force=force)
-        with self.registry.preempting(subject, removing=and_remove):
+        _refuse_unless_forced(subject.view.snapshot, force=wanted.force)
+        with self.registry.preempting(subject, removing=wanted.remove):
             for _ in range(_MOST_ROUNDS):
-                outcome = await self._round(subject, generation, force=force, and_remove=and_remove)
+                outcome = await self._round(subject, generation, wanted)
                 if outcome is not None:
                     return outcome
                 generation = None  # what has begun goes on
@@ -84,7 +103,7 @@ class Cleaner:
         )
 
     async def _round(
-        self, subject: Subject, generation: int | None, *, force: bool, and_remove: bool
+        self, subject: Subject, generation: int | None, wanted: _Wanted
     ) -> CleanupOutcome | None:
         """Release under one claim, or return None if there is a process to be killed first."""
         if subject.view.gone:
@@ -93,26 +112,29 @@ class Cleaner:
             async with self.registry.claim(
                 subject.view.snapshot.id, generation=generation
             ) as claim:
-                _refuse_unless_forced(claim.snapshot, force=force)
+                _refuse_unless_forced(claim.snapshot, force=wanted.force)
                 if isinstance(claim.snapshot.state, Running | Frozen | Stopping):
                     return None
-                rows = await self._release(claim, and_remove=and_remove)
+                rows = await self._release(claim, wanted)
                 return CleanupOutcome(rows, claim.snapshot)
         except errors.ContainerNotFound:
             if not subject.view.gone:
                 raise
             return CleanupOutcome((), subject.view.snapshot)
 
-    async def _release(self, claim: Claim, *, and_remove: bool) -> Sequence[Released]:
+    async def _release(self, claim: Claim, wanted: _Wanted) -> Sequence[Released]:
         claim.show(Stage("cleanup", "release", self.clock.now()))
         undone: Sequence[Released] = ()
         if isinstance(claim.snapshot.state, Starting):
             undone = await undo_interrupted(claim, releaser=self.releaser, clock=self.clock)
-        return [*undone, *await self._release_rest(claim, and_remove=and_remove)]
+        return [*undone, *await self._release_rest(claim, wanted)]
 
-    async def _release_rest(self, claim: Claim, *, and_remove: bool) -> Sequence[Released]:
-        if and_remove:
-            return await remove(claim, _REMOVE, releaser=self.releaser, clock=self.clock)
+    async def _release_rest(self, claim: Claim, wanted: _Wanted) -> Sequence[Released]:
+        if wanted.remove:
+            volumes = wanted.volumes or claim.snapshot.spec.auto_remove
+            return await remove(
+                claim, _REMOVE, releaser=self.releaser, clock=self.clock, volumes=volumes
+            )
         if claim.snapshot.intent.action is Action.RUN:
             await claim.apply(StopRequested(STOP, self.clock.now()))
         left = {leftover.resource for leftover in claim.snapshot.leftovers}
@@ -120,7 +142,7 @@ class Cleaner:
             r for r in claim.snapshot.resources if not r.kept or r in left
         )
         if rows:
-            await claim.apply(self.releaser.event(rows))
+            await claim.apply(*self.releaser.events(claim.snapshot, rows))
         return rows
 
 

@@ -63,7 +63,7 @@ class Failures:
         self.timers.arm(claim.snapshot)
         if snapshot.spec.auto_remove:
             intent = Intent(Action.REMOVE, Asker.AUTO_REMOVE)
-            await remove(claim, intent, releaser=self.releaser, clock=self.clock)
+            await remove(claim, intent, releaser=self.releaser, clock=self.clock, volumes=True)
 
 
 def _retriable(error: BaseException) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from moored.containerd.layers import Layers
     from moored.containerd.tasks import Tasks
     from moored.model.network import Attached
+    from moored.model.resources import Resource
     from moored.model.state import Snapshot
     from moored.network.naming import Naming
     from moored.oci.host import Host
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from moored.storage.shared_memory import SharedMemory
     from moored.streams.output import Output
     from moored.verbs.joining import Joined
+    from moored.verbs.mounts import HostMounts
     from moored.verbs.run_streams import RunStreams
 
 
@@ -83,6 +85,7 @@ class HostHolders:
     output: Output
     shared_memory: SharedMemory
     streams: RunStreams
+    mounts: HostMounts
 
     async def end_streams(self, run: str) -> bool:
         return await self.streams.end_run(RunId(run))
@@ -108,3 +111,9 @@ class HostHolders:
     def remove_output(self, key: str) -> bool:
         container, _, run = key.partition("/")
         return self.output.remove_run(ContainerId(container), int(run))
+
+    async def let_go_volume(self, resource: Resource, *, with_data: bool) -> bool:
+        return await self.mounts.volumes.let_go(resource, with_data=with_data)
+
+    async def let_go_source(self, resource: Resource) -> bool:
+        return await self.mounts.let_go_source(resource)

@@ -13,6 +13,7 @@ from loguru import logger
 from moored import errors
 from moored.errors import Violation
 from moored.model import users
+from moored.model.mounts import placed
 from moored.oci import programs, runtime_spec
 from moored.storage import rootfs
 
@@ -35,7 +36,8 @@ def look(snapshot: Snapshot, mounts: Sequence[Mount]) -> Identity:
     try:
         with rootfs.opened(mounts) as seen:
             who = _who(spec, image, seen)
-            _refuse_program(spec, image, seen)
+            if not placed(snapshot.id, spec, image):  # or it may be in what is mounted
+                _refuse_program(spec, image, seen)
             return who
     except rootfs.Unseen as why:
         logger.debug("cannot look into the root filesystem of {}: {}", snapshot.id, why)

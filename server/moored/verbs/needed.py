@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from moored.model.sharing import NETWORK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from moored.containerd.values import ContainerRecord, Mount, Runtime
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from moored.model.users import Identity
     from moored.network.networks import Plan
     from moored.network.sandboxes import Sandbox
+    from moored.oci.mounts import Sourced
     from moored.verbs.furnishing import Furnished
     from moored.verbs.joining import Joined
 
@@ -43,7 +44,9 @@ class Containers(Protocol):
 
 
 class Layers(Protocol):
-    async def prepare(self, key: str, *, parent: str, labels: Mapping[str, str]) -> list[Mount]: ...
+    def prepare(
+        self, key: str, *, parent: str, labels: Mapping[str, str]
+    ) -> Coroutine[Any, Any, list[Mount]]: ...
     async def mounts(self, key: str) -> list[Mount] | None: ...
 
 
@@ -75,6 +78,7 @@ class Prepared:
     furnished: Furnished
     who: Identity | None
     """None: only planned."""
+    mounts: Sequence[Sourced] = ()
     sandbox: str = ""
     """Where its network namespace is. Empty: the runtime makes one, or it is joined."""
 

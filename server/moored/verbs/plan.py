@@ -62,7 +62,7 @@ class Planner:
             if isinstance(claim.snapshot.state, Running):
                 return Plan(claim.snapshot)
             refuse_unless_startable(claim.snapshot)
-            self.creator.admission.check(claim.snapshot.spec)
+            await self.creator.admission.check(claim.snapshot.spec)
             return await self._of(claim.snapshot)
 
     async def _of(self, snapshot: Snapshot) -> Plan:

@@ -18,15 +18,17 @@ from loguru import logger
 
 from moored import errors
 from moored.failpoints import NONE, Failpoints
-from moored.model.events import ResourcesReleased
+from moored.model.events import Event, ResourcesReleased
 from moored.model.identity import RunId
-from moored.model.resources import RELEASE_ORDER, Kind, Leftover, Resource, blocked
+from moored.model.mount_events import unmounted
+from moored.model.resources import RELEASE_ORDER, Hold, Kind, Leftover, Resource, blocked
 from moored.uninterrupted import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from moored.containerd.values import ProcessExit
+    from moored.model.state import Snapshot
     from moored.saga import Clock
     from moored.telemetry.measures import Measures
 
@@ -66,6 +68,8 @@ class Holders(Protocol):
     def remove_files(self, run: str) -> bool: ...
     def remove_output(self, key: str) -> bool: ...
     async def end_streams(self, run: str) -> bool: ...
+    async def let_go_volume(self, resource: Resource, *, with_data: bool) -> bool: ...
+    async def let_go_source(self, resource: Resource) -> bool: ...
 
 
 class Releaser:
@@ -102,31 +106,48 @@ class Releaser:
 
     async def release(self, resource: Resource) -> bool:
         """Release one resource, and return whether there was anything to release."""
+        return await self._release(resource, volumes=False)
+
+    async def _release(self, resource: Resource, *, volumes: bool) -> bool:
         if not self._failpoints:
-            return await self._ways[resource.kind](resource.key)
+            return await self._let_go(resource, volumes=volumes)
         await self._failpoints.reach(f"release.{resource.kind}.before")
-        found = await self._ways[resource.kind](resource.key)
+        found = await self._let_go(resource, volumes=volumes)
         await self._failpoints.reach(f"release.{resource.kind}.after")
         return found
 
-    async def release_all(self, resources: Iterable[Resource]) -> list[Released]:
-        """Release each, in order, whatever becomes of the others; none is left out."""
+    async def _let_go(self, resource: Resource, *, volumes: bool) -> bool:
+        match resource.kind:
+            case Kind.VOLUME:
+                return await self._holders.let_go_volume(resource, with_data=volumes)
+            case Kind.SOURCE:
+                return await self._holders.let_go_source(resource)
+            case kind:
+                return await self._ways[kind](resource.key)
+
+    async def release_all(
+        self, resources: Iterable[Resource], *, volumes: bool = False
+    ) -> list[Released]:
+        """Release each, in order, whatever becomes of the others; none is left out.
+
+        ``volumes``: a container's own go with their data.
+        """
         rows: list[Released] = []
         left: list[Resource] = []
         for resource in sorted(resources, key=_order):
-            row = await self._attempt(resource, blocked(resource, left))
+            row = await self._attempt(resource, blocked(resource, left), volumes=volumes)
             if row.outcome is Outcome.FAILED:
                 left.append(resource)
             rows.append(row)
         return rows
 
-    async def _attempt(self, resource: Resource, why_not: str) -> Released:
+    async def _attempt(self, resource: Resource, why_not: str, *, volumes: bool) -> Released:
         began = self._clock.seconds()
         outcome = Outcome.FAILED
         if not why_not:
             try:
                 async with asyncio.timeout(self._limit):
-                    found = await self.release(resource)
+                    found = await self._release(resource, volumes=volumes)
                 outcome = Outcome.RELEASED if found else Outcome.ALREADY_GONE
             except TimeoutError:
                 why_not = f"did not end in {self._limit:g} s"
@@ -145,6 +166,16 @@ class Releaser:
                 Leftover(r.resource, r.reason, now) for r in rows if r.outcome is Outcome.FAILED
             ),
         )
+
+    def events(self, snapshot: Snapshot, rows: Sequence[Released]) -> tuple[Event, ...]:
+        """Return the same, after what that ended: the volumes of a run go with its task."""
+        ended = any(
+            row.resource.kind is Kind.TASK
+            and row.resource.hold is Hold.HELD
+            and row.outcome is not Outcome.FAILED
+            for row in rows
+        )
+        return (*(unmounted(snapshot) if ended else ()), self.event(rows))
 
     async def _task(self, key: str) -> bool:
         """Delete a task, alive or not.

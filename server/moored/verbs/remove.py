@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 
 
 async def remove(
-    claim: Claim, intent: Intent, *, releaser: Releaser, clock: Clock
+    claim: Claim, intent: Intent, *, releaser: Releaser, clock: Clock, volumes: bool = False
 ) -> Sequence[Released]:
     """Release all that a container without a process holds, and forget it if all of it went.
 
+    With ``volumes``, or if that was wanted when the removal began, its anonymous volumes go too.
     What could not be released stays on record as leftovers, without the name.
     """
-    if not isinstance(claim.snapshot.state, Removing):
-        await claim.apply(RemoveRequested(intent, clock.now()))
-    rows = await releaser.release_all(claim.snapshot.resources)
+    state = claim.snapshot.state
+    begun = isinstance(state, Removing)
+    volumes = volumes or (isinstance(state, Removing) and state.volumes)
+    if not begun or (isinstance(state, Removing) and volumes and not state.volumes):
+        await claim.apply(RemoveRequested(intent, clock.now(), volumes))
+    rows = await releaser.release_all(claim.snapshot.resources, volumes=volumes)
     if rows:
-        await claim.apply(releaser.event(rows))
+        await claim.apply(*releaser.events(claim.snapshot, rows))
     if claim.snapshot.resources:
         claim.free_name()
     else:

@@ -124,7 +124,7 @@ class Starter:
                 if claim.restarting is not again:
                     raise between_halves(claim.snapshot.id, again=again)
                 refuse_unless_startable(claim.snapshot)
-                self.creator.admission.check(claim.snapshot.spec)
+                await self.creator.admission.check(claim.snapshot.spec)
                 await self._take_turn(claim, saga, held)
             return await self._run(claim, attempt)
 
