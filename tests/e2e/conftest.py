@@ -32,9 +32,15 @@ def bind_root(site: Site) -> Path:
 
 
 @pytest.fixture(scope="session")
-def mounting(site: Site, bind_root: Path, rich_archives: tuple[Path, ...]) -> Moored:
-    policy = site.directory / "policy.toml"
-    policy.write_text(f'[roles.local]\nbind_roots = ["{bind_root}"]\n')
+def policy(site: Site, bind_root: Path) -> Path:
+    """The policy that says so."""
+    file = site.directory / "policy.toml"
+    file.write_text(f'[roles.local]\nbind_roots = ["{bind_root}"]\n')
+    return file
+
+
+@pytest.fixture(scope="session")
+def mounting(site: Site, policy: Path, rich_archives: tuple[Path, ...]) -> Moored:
     daemon = site.start_moored({"policy": str(policy)})
     for rich in rich_archives:
         daemon.import_image(rich)

@@ -21,11 +21,13 @@ from moorage.v1 import container_pb2, container_service_pb2
 from moored.model.resources import Kind
 from moored.verbs.steps import STEPS
 from tests.real.agreement import assert_agreement, ledger_resources, settled_container
+from tests.real.mounts import bind, volume
 from tests.real.specs import shell, sleeper
 from tests.real.wire import CALL_WITHIN, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from _pytest.mark import ParameterSet
 
@@ -44,7 +46,7 @@ CODE: Final = 3
 UNDONE: Final = "start.run.after=1*error;"
 """A start that fails at its last step but one, so that everything is undone."""
 PARTNER: Final = "partner"
-KEPT: Final = frozenset({Kind.LAYER, Kind.OUTPUT})
+KEPT: Final = frozenset({Kind.LAYER, Kind.OUTPUT, Kind.VOLUME, Kind.SOURCE})
 """What an exit does not let go of."""
 ELSEWHERE: Final = frozenset({"join", Kind.ATTACHMENT})
 """What these lives do not come by: another's namespaces, and CNI plugins."""
@@ -109,28 +111,34 @@ def parameters() -> list[ParameterSet]:
 
 
 @pytest.mark.parametrize("case", parameters())
-async def test_whatever_breaks_the_world_is_mended(site: Site, case: Case) -> None:
-    daemon = site.start_moored({**LIMITS, "failpoints": case.script})
+async def test_whatever_breaks_the_world_is_mended(
+    site: Site, policy: Path, bind_root: Path, case: Case
+) -> None:
+    daemon = site.start_moored({**LIMITS, "policy": str(policy), "failpoints": case.script})
+    spec = _spec(case, bind_root)
     before = site.look()
     async with Wire(daemon.address) as wire:
         await wire.create(sleeper(name=PARTNER, network="none"))
-        passed = await _passed(wire, _spec(case))
-        await _live(wire, case)
+        passed = await _passed(wire, spec)
+        await _live(wire, case, spec)
     await asyncio.to_thread(_come_back, daemon, killed=case.action == "kill" and case.about(passed))
     async with Wire(daemon.address) as wire:
         container = await settled_container(wire, NAME)
         if container is not None:
             await _judge(wire, site, daemon, container, case)
         await wire.remove(PARTNER)
+        assert not (await wire.prune_volumes(all=True)).incomplete
     assert site.changes_since(before) == []
     assert ledger_resources(daemon) == set()
     daemon.stop()
 
 
-async def test_the_lives_of_the_matrix_pass_every_step_and_hold_every_kind(wire: Wire) -> None:
-    await wire.create(sleeper(name=PARTNER, network="none"))
-    passed = await _passed(wire, _spec(Case("cleanup", "", "")))
-    await wire.remove(PARTNER)
+async def test_the_lives_of_the_matrix_pass_every_step_and_hold_every_kind(
+    mounts: Wire, bind_root: Path
+) -> None:
+    await mounts.create(sleeper(name=PARTNER, network="none"))
+    passed = await _passed(mounts, _spec(Case("cleanup", "", ""), bind_root))
+    await mounts.remove(PARTNER)
     assert passed == {*STEPS, *Kind} - ELSEWHERE
 
 
@@ -142,10 +150,10 @@ async def _passed(wire: Wire, spec: ContainerSpec) -> set[str]:
     return {step.name for step in plan.steps} | kinds
 
 
-async def _live(wire: Wire, case: Case) -> None:
+async def _live(wire: Wire, case: Case, spec: ContainerSpec) -> None:
     """Let a container live as far as it gets."""
     try:
-        container = await wire.run(_spec(case))
+        container = await wire.run(spec)
         if case.verb == "exit":
             await wire.wait(container.id, within=20)
         if case.verb == "cleanup":
@@ -155,9 +163,19 @@ async def _live(wire: Wire, case: Case) -> None:
             raise
 
 
-def _spec(case: Case) -> ContainerSpec:
+def _spec(case: Case, bind_root: Path) -> ContainerSpec:
     """A container that has everything that one can have beside another."""
-    everything = {"name": NAME, "ipc": "shareable", "network": "bridge", "stdin": True}
+    everything = {
+        "name": NAME,
+        "ipc": "shareable",
+        "network": "bridge",
+        "stdin": True,
+        "mounts": [
+            volume("life", "/bin/life"),
+            volume("", "/etc"),
+            bind(bind_root / "life" / str(case), "/b", create_source=True),
+        ],
+    }
     if case.verb == "exit":
         return shell(f"exit {CODE}", **everything)
     return sleeper(**everything)
