@@ -1,7 +1,7 @@
 # What there is to do here. Each target sets up what it needs first: `make test` works in a
 # fresh clone, on a fresh Debian 12, as root.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults soak cover floor lint format protos states lock clean
+.PHONY: help setup demo test faults soak cover beside floor lint format protos states lock clean
 
 BIN := .venv/bin
 TYPED := server client tests demo tools
@@ -24,13 +24,17 @@ faults: setup ## Break every step, undo and release in every way: takes most of 
 	@$(BIN)/python -m pytest -m "real or soak" tests/e2e/test_matrix.py $(ARGS)
 
 soak: setup ## Run the long versions of the tests that have one
-	@$(BIN)/python -m pytest -m soak --deselect tests/e2e/test_matrix.py $(ARGS)
+	@$(BIN)/python -m pytest -m soak --deselect tests/e2e/test_matrix.py \
+		--deselect tests/e2e/test_beside_docker.py $(ARGS)
 
 cover: setup ## Run all tests, and say which lines and branches none of them runs
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+beside: setup ## Run the tests beside a real dockerd, which they start and end (install docker.io first)
+	@$(BIN)/python -m pytest -m soak tests/e2e/test_beside_docker.py $(ARGS)
 
 floor: setup ## Run the tests that need no container on the oldest versions that users may have
 	@$(BIN)/uv venv --quiet --clear .venv-floor

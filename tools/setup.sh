@@ -15,6 +15,8 @@ declare -rA PACKAGE_OF=(
     [crun]=crun     # the other runtime
     [catatonit]=catatonit # the init that a container may have
     [ip]=iproute2   # looks at networks from outside
+    [nft]=nftables  # looks at rules from outside, and brings the library by which moored makes them
+    [iptables]=iptables # others' firewalls, for tests beside them
     [skopeo]=skopeo # turns images into what other tools make of them
 )
 readonly POLICY=/usr/sbin/policy-rc.d STAMP=.venv/.set-up

@@ -197,6 +197,8 @@ class Settings(BridgeSettings):
     """What the undo of each attachment needs."""
     cni_gc: bool = False
     """Nobody else uses these networks: at the start they forget what is not attached by us."""
+    firewall: Annotated[Literal["cooperate", "own"], BeforeValidator(_lower)] = "cooperate"
+    """Whether rules of ours may go where others' drop what the bridge forwards."""
     concurrent_starts: Annotated[int, Field(ge=0)] = 0
     """0: twice the processors."""
     start_queue_timeout: Seconds = 30.0

@@ -210,6 +210,14 @@ class StorageFailed(MooredError):
 class SpecFailed(MooredError): ...
 
 
+class PortInUse(MooredError):
+    """A port of the host that was to be published is somebody's: a container's, a process's."""
+
+
+class ForwardingBlocked(MooredError):
+    """A chain of somebody else's drops what is forwarded, and we are not to change it."""
+
+
 class NetworkFailed(MooredError):
     """The network could not be set up. Not retriable: a restart would only fail again."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from moored.model.resources import EXCLUSIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from moored.model.identity import ContainerId
     from moored.model.resources import Kind, Resource
@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 class Holdings:
     def __init__(self, known: Iterable[Snapshot] = ()) -> None:
         self._holders: dict[tuple[Kind, str], ContainerId] = {}
+        self._told: dict[Kind, Callable[[str], None]] = {}
         for snapshot in known:
             self.note(snapshot.id, (), snapshot.resources)
 
     def holder(self, kind: Kind, key: str) -> ContainerId | None:
         """Return the container on whose record this is, or None: it is free."""
         return self._holders.get((kind, key))
+
+    def when_free(self, kind: Kind, tell: Callable[[str], None]) -> None:
+        """Call ``tell`` with the key of each thing of ``kind`` that no record names any more."""
+        self._told[kind] = tell
 
     def note(
         self, container: ContainerId, before: Iterable[Resource], after: Iterable[Resource]
@@ -35,6 +40,11 @@ class Holdings:
         left = {(r.kind, r.key) for r in after if r.kind in EXCLUSIVE}
         for resource in before:
             if resource.kind in EXCLUSIVE and (resource.kind, resource.key) not in left:
-                self._holders.pop((resource.kind, resource.key), None)
+                self._free(resource.kind, resource.key)
         for thing in left:
             self._holders[thing] = container
+
+    def _free(self, kind: Kind, key: str) -> None:
+        self._holders.pop((kind, key), None)
+        if tell := self._told.get(kind):
+            tell(key)

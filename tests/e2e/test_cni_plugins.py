@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from moorage.v1.container_pb2 import Bandwidth, ContainerSpec, NetworkAttachment
+from moorage.v1.container_pb2 import Bandwidth, ContainerSpec, NetworkAttachment, PortMapping
 from moorage.v1.container_service_pb2 import InspectRequest
 from tests.real.host_network import HostNetwork
 from tests.real.specs import shell
-from tests.real.wire import CALL_WITHIN, Wire
+from tests.real.wire import CALL_WITHIN, Wire, refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -149,6 +149,34 @@ async def test_portmap_publishes_a_port_and_takes_it_back(wire: Wire, host: Host
         assert host.fetch("http://10.203.0.1:18080/") == "serves\n"
         assert host.rules("18080")
     assert host.rules("18080") == []
+
+
+async def test_ports_of_a_spec_go_to_the_plugin_that_can_publish(
+    wire: Wire, host: HostNetwork
+) -> None:
+    portmap = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
+    host.network(network("blue", bridge(host), portmap))
+    ports = [PortMapping(container_port=80, host_port=18080)]
+    async with wire.running(server("blue", ports=ports)) as container:
+        await wire.until_printed(container.id, "ready")
+        assert host.fetch("http://10.203.0.1:18080/") == "serves\n"
+        (published,) = container.status.networks[0].ports
+        assert (published.host_port, published.container_port) == (18080, 80)
+    assert host.rules("18080") == []
+
+
+async def test_ports_that_a_network_cannot_publish_are_refused(
+    wire: Wire, host: HostNetwork
+) -> None:
+    host.network(network("blue", bridge(host)))
+    named = server("blue", ports=[PortMapping(container_port=80, host_port=18080)])
+    assert (await refused(wire.create(named))).fields == ("spec.ports",)
+    portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
+    host.network(network("red", bridge(host), portmap))
+    chosen = server("red", ports=[PortMapping(container_port=80)])
+    assert (await refused(wire.create(chosen))).fields == ("spec.ports[0].host_port",)
+    none = server("none", ports=[PortMapping(container_port=80)])
+    assert (await refused(wire.create(none))).fields == ("spec.ports",)
 
 
 async def test_firewall_lets_a_container_through_and_forgets_it(

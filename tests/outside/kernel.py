@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,7 @@ _UNIX_SOCKETS: Final = Path("/proc/net/unix")
 _NAMED_NAMESPACES: Final = Path("/run/netns")
 _LISTENING: Final = "00010000"
 _ANSWER_WITHIN: Final = 10.0
+_RULES: Final = re.compile(r"moored-[a-z0-9-]+")
 
 
 def hierarchies() -> list[Path]:
@@ -62,6 +64,19 @@ def links(instances: Iterable[str]) -> frozenset[str]:
     )
     marks = [f"{link['ifname']} {link.get('ifalias', '')}" for link in json.loads(listing.stdout)]
     return frozenset(mark for mark in marks for instance in instances if instance in mark)
+
+
+def rules(instances: Iterable[str]) -> frozenset[str]:
+    """Tables of instances, and rules of theirs in the tables of others."""
+    listing = subprocess.run(
+        ["nft", "--stateless", "list", "ruleset"],
+        capture_output=True,
+        text=True,
+        timeout=_ANSWER_WITHIN,
+        check=True,
+    )
+    names = frozenset(_RULES.findall(listing.stdout))
+    return names & {f"moored-{instance}" for instance in instances}
 
 
 def unix_sockets(directory: Path) -> frozenset[str]:

@@ -51,6 +51,7 @@ class World:
     mounts: frozenset[str]
     net_namespaces: frozenset[str]
     links: frozenset[str]
+    rules: frozenset[str]
     sockets: frozenset[str]
     files: frozenset[str]
     """Below root and state, apart from what a quiet daemon has."""
@@ -75,6 +76,7 @@ def look(place: Place) -> World:
         mounts=kernel.mounts(place.directory),
         net_namespaces=processes.net_namespaces(ours) | kernel.named_net_namespaces(instances),
         links=kernel.links(instances),
+        rules=kernel.rules(instances),
         sockets=kernel.unix_sockets(place.directory),
         files=files.unexpected(place.directory, instances),
     )

@@ -10,6 +10,7 @@ import click
 from moorage.cli import limit_options, security_options
 from moorage.cli.network_options import NETWORK_OPTIONS, network_fields
 from moorage.cli.parameters import duration, image_argument
+from moorage.cli.port_options import PORT_OPTIONS, port_fields
 from moorage.cli.sharing_options import SHARING_OPTIONS
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ _OPTIONS: Final = (
     click.option("--stop-signal", metavar="SIGNAL", help="What stop sends first."),
     click.option("--stop-timeout", type=duration, help="How long stop waits before it kills."),
     *NETWORK_OPTIONS,
+    *PORT_OPTIONS,
     click.option("--runtime", metavar="NAME", help="One of those that info lists."),
     click.option(
         "--entrypoint",
@@ -122,6 +124,7 @@ def spec_of(
         **security_options.security_of(rest),
         restart_policy=None if restart is None else restart_policy_of(restart),
         **network_fields(rest),
+        **port_fields(rest),
         **rest,
     )
 

@@ -13,6 +13,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class PortProtocol(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PORT_PROTOCOL_UNSPECIFIED: _ClassVar[PortProtocol]
+    PORT_PROTOCOL_TCP: _ClassVar[PortProtocol]
+    PORT_PROTOCOL_UDP: _ClassVar[PortProtocol]
+    PORT_PROTOCOL_SCTP: _ClassVar[PortProtocol]
+
 class MountType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     MOUNT_TYPE_UNSPECIFIED: _ClassVar[MountType]
@@ -84,6 +91,10 @@ class StepOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STEP_OUTCOME_DONE: _ClassVar[StepOutcome]
     STEP_OUTCOME_FAILED: _ClassVar[StepOutcome]
     STEP_OUTCOME_CANCELLED: _ClassVar[StepOutcome]
+PORT_PROTOCOL_UNSPECIFIED: PortProtocol
+PORT_PROTOCOL_TCP: PortProtocol
+PORT_PROTOCOL_UDP: PortProtocol
+PORT_PROTOCOL_SCTP: PortProtocol
 MOUNT_TYPE_UNSPECIFIED: MountType
 MOUNT_TYPE_BIND: MountType
 MOUNT_TYPE_VOLUME: MountType
@@ -131,7 +142,7 @@ STEP_OUTCOME_FAILED: StepOutcome
 STEP_OUTCOME_CANCELLED: StepOutcome
 
 class ContainerSpec(_message.Message):
-    __slots__ = ("name", "image", "command", "args", "env", "working_dir", "user", "labels", "hostname", "stop_signal", "stop_timeout", "auto_remove", "runtime", "tty", "stdin", "stdin_once", "init", "resources", "rlimits", "devices", "cdi_devices", "device_rules", "oom_score_adjust", "umask", "supplementary_groups", "network", "networks", "dns", "extra_hosts", "domain_name", "mounts", "read_only_rootfs", "shm_size", "ipc", "pid", "uts", "capabilities_add", "capabilities_drop", "no_new_privileges", "privileged", "seccomp", "apparmor_profile", "selinux_label", "sysctls", "system_paths", "restart_policy")
+    __slots__ = ("name", "image", "command", "args", "env", "working_dir", "user", "labels", "hostname", "stop_signal", "stop_timeout", "auto_remove", "runtime", "tty", "stdin", "stdin_once", "init", "resources", "rlimits", "devices", "cdi_devices", "device_rules", "oom_score_adjust", "umask", "supplementary_groups", "network", "networks", "ports", "dns", "extra_hosts", "domain_name", "mounts", "read_only_rootfs", "shm_size", "ipc", "pid", "uts", "capabilities_add", "capabilities_drop", "no_new_privileges", "privileged", "seccomp", "apparmor_profile", "selinux_label", "sysctls", "system_paths", "restart_policy")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -173,6 +184,7 @@ class ContainerSpec(_message.Message):
     SUPPLEMENTARY_GROUPS_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
     NETWORKS_FIELD_NUMBER: _ClassVar[int]
+    PORTS_FIELD_NUMBER: _ClassVar[int]
     DNS_FIELD_NUMBER: _ClassVar[int]
     EXTRA_HOSTS_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -219,6 +231,7 @@ class ContainerSpec(_message.Message):
     supplementary_groups: _containers.RepeatedScalarFieldContainer[str]
     network: str
     networks: _containers.RepeatedCompositeFieldContainer[NetworkAttachment]
+    ports: _containers.RepeatedCompositeFieldContainer[PortMapping]
     dns: DnsConfig
     extra_hosts: _containers.RepeatedScalarFieldContainer[str]
     domain_name: str
@@ -238,7 +251,7 @@ class ContainerSpec(_message.Message):
     sysctls: _containers.ScalarMap[str, str]
     system_paths: _security_pb2.SystemPaths
     restart_policy: RestartPolicy
-    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., tty: bool = ..., stdin: bool = ..., stdin_once: bool = ..., init: bool = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., rlimits: _Optional[_Iterable[_Union[_resources_pb2.Rlimit, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[_security_pb2.Device, _Mapping]]] = ..., cdi_devices: _Optional[_Iterable[str]] = ..., device_rules: _Optional[_Iterable[_Union[_security_pb2.DeviceRule, _Mapping]]] = ..., oom_score_adjust: _Optional[int] = ..., umask: _Optional[int] = ..., supplementary_groups: _Optional[_Iterable[str]] = ..., network: _Optional[str] = ..., networks: _Optional[_Iterable[_Union[NetworkAttachment, _Mapping]]] = ..., dns: _Optional[_Union[DnsConfig, _Mapping]] = ..., extra_hosts: _Optional[_Iterable[str]] = ..., domain_name: _Optional[str] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., read_only_rootfs: bool = ..., shm_size: _Optional[int] = ..., ipc: _Optional[str] = ..., pid: _Optional[str] = ..., uts: _Optional[str] = ..., capabilities_add: _Optional[_Iterable[str]] = ..., capabilities_drop: _Optional[_Iterable[str]] = ..., no_new_privileges: bool = ..., privileged: bool = ..., seccomp: _Optional[_Union[_security_pb2.Seccomp, _Mapping]] = ..., apparmor_profile: _Optional[str] = ..., selinux_label: _Optional[str] = ..., sysctls: _Optional[_Mapping[str, str]] = ..., system_paths: _Optional[_Union[_security_pb2.SystemPaths, _Mapping]] = ..., restart_policy: _Optional[_Union[RestartPolicy, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., tty: bool = ..., stdin: bool = ..., stdin_once: bool = ..., init: bool = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., rlimits: _Optional[_Iterable[_Union[_resources_pb2.Rlimit, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[_security_pb2.Device, _Mapping]]] = ..., cdi_devices: _Optional[_Iterable[str]] = ..., device_rules: _Optional[_Iterable[_Union[_security_pb2.DeviceRule, _Mapping]]] = ..., oom_score_adjust: _Optional[int] = ..., umask: _Optional[int] = ..., supplementary_groups: _Optional[_Iterable[str]] = ..., network: _Optional[str] = ..., networks: _Optional[_Iterable[_Union[NetworkAttachment, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[PortMapping, _Mapping]]] = ..., dns: _Optional[_Union[DnsConfig, _Mapping]] = ..., extra_hosts: _Optional[_Iterable[str]] = ..., domain_name: _Optional[str] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., read_only_rootfs: bool = ..., shm_size: _Optional[int] = ..., ipc: _Optional[str] = ..., pid: _Optional[str] = ..., uts: _Optional[str] = ..., capabilities_add: _Optional[_Iterable[str]] = ..., capabilities_drop: _Optional[_Iterable[str]] = ..., no_new_privileges: bool = ..., privileged: bool = ..., seccomp: _Optional[_Union[_security_pb2.Seccomp, _Mapping]] = ..., apparmor_profile: _Optional[str] = ..., selinux_label: _Optional[str] = ..., sysctls: _Optional[_Mapping[str, str]] = ..., system_paths: _Optional[_Union[_security_pb2.SystemPaths, _Mapping]] = ..., restart_policy: _Optional[_Union[RestartPolicy, _Mapping]] = ...) -> None: ...
 
 class NetworkAttachment(_message.Message):
     __slots__ = ("name", "addresses", "mac_address", "bandwidth", "aliases", "cni_args")
@@ -274,6 +287,34 @@ class Bandwidth(_message.Message):
     egress_rate: int
     egress_burst: int
     def __init__(self, ingress_rate: _Optional[int] = ..., ingress_burst: _Optional[int] = ..., egress_rate: _Optional[int] = ..., egress_burst: _Optional[int] = ...) -> None: ...
+
+class PortMapping(_message.Message):
+    __slots__ = ("container_port", "host_port", "protocol", "host_ip", "count")
+    CONTAINER_PORT_FIELD_NUMBER: _ClassVar[int]
+    HOST_PORT_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    HOST_IP_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    container_port: int
+    host_port: int
+    protocol: PortProtocol
+    host_ip: str
+    count: int
+    def __init__(self, container_port: _Optional[int] = ..., host_port: _Optional[int] = ..., protocol: _Optional[_Union[PortProtocol, str]] = ..., host_ip: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+
+class PortStatus(_message.Message):
+    __slots__ = ("container_port", "host_port", "protocol", "host_ip", "count")
+    CONTAINER_PORT_FIELD_NUMBER: _ClassVar[int]
+    HOST_PORT_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    HOST_IP_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    container_port: int
+    host_port: int
+    protocol: PortProtocol
+    host_ip: str
+    count: int
+    def __init__(self, container_port: _Optional[int] = ..., host_port: _Optional[int] = ..., protocol: _Optional[_Union[PortProtocol, str]] = ..., host_ip: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class DnsConfig(_message.Message):
     __slots__ = ("servers", "searches", "options")
@@ -493,20 +534,22 @@ class Health(_message.Message):
     def __init__(self, state: _Optional[_Union[HealthState, str]] = ...) -> None: ...
 
 class NetworkStatus(_message.Message):
-    __slots__ = ("name", "interface", "addresses", "gateways", "mac_address", "statistics")
+    __slots__ = ("name", "interface", "addresses", "gateways", "mac_address", "statistics", "ports")
     NAME_FIELD_NUMBER: _ClassVar[int]
     INTERFACE_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     GATEWAYS_FIELD_NUMBER: _ClassVar[int]
     MAC_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     STATISTICS_FIELD_NUMBER: _ClassVar[int]
+    PORTS_FIELD_NUMBER: _ClassVar[int]
     name: str
     interface: str
     addresses: _containers.RepeatedScalarFieldContainer[str]
     gateways: _containers.RepeatedScalarFieldContainer[str]
     mac_address: str
     statistics: InterfaceStatistics
-    def __init__(self, name: _Optional[str] = ..., interface: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., gateways: _Optional[_Iterable[str]] = ..., mac_address: _Optional[str] = ..., statistics: _Optional[_Union[InterfaceStatistics, _Mapping]] = ...) -> None: ...
+    ports: _containers.RepeatedCompositeFieldContainer[PortStatus]
+    def __init__(self, name: _Optional[str] = ..., interface: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., gateways: _Optional[_Iterable[str]] = ..., mac_address: _Optional[str] = ..., statistics: _Optional[_Union[InterfaceStatistics, _Mapping]] = ..., ports: _Optional[_Iterable[_Union[PortStatus, _Mapping]]] = ...) -> None: ...
 
 class InterfaceStatistics(_message.Message):
     __slots__ = ("received_bytes", "received_packets", "received_errors", "received_dropped", "sent_bytes", "sent_packets", "sent_errors", "sent_dropped")

@@ -100,6 +100,12 @@ class ContainerServiceStub:
                                                    metadata has it as owner. Start that first.
       FAILED_PRECONDITION  ADDRESS_IN_USE          A fixed address is another container's; metadata
                                                    has address and container. Nothing happened.
+      FAILED_PRECONDITION  PORT_IN_USE             A port of the host is taken; metadata has it as
+                                                   port, and who has it as container (an id) or
+                                                   holder (a process). Nothing happened.
+      FAILED_PRECONDITION  FORWARDING_BLOCKED      Somebody's firewall drops what is forwarded, and
+                                                   may not be changed; metadata has the chain.
+                                                   Undone.
       RESOURCE_EXHAUSTED   ADDRESSES_EXHAUSTED     The network has no free address. Nothing happened.
       INTERNAL             NETWORK_FAILED          The network could not be set up: step and message
                                                    say what. Undone. The restart policy does not try
@@ -351,6 +357,12 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
                                                    metadata has it as owner. Start that first.
       FAILED_PRECONDITION  ADDRESS_IN_USE          A fixed address is another container's; metadata
                                                    has address and container. Nothing happened.
+      FAILED_PRECONDITION  PORT_IN_USE             A port of the host is taken; metadata has it as
+                                                   port, and who has it as container (an id) or
+                                                   holder (a process). Nothing happened.
+      FAILED_PRECONDITION  FORWARDING_BLOCKED      Somebody's firewall drops what is forwarded, and
+                                                   may not be changed; metadata has the chain.
+                                                   Undone.
       RESOURCE_EXHAUSTED   ADDRESSES_EXHAUSTED     The network has no free address. Nothing happened.
       INTERNAL             NETWORK_FAILED          The network could not be set up: step and message
                                                    say what. Undone. The restart policy does not try
@@ -611,6 +623,12 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
                                                        metadata has it as owner. Start that first.
           FAILED_PRECONDITION  ADDRESS_IN_USE          A fixed address is another container's; metadata
                                                        has address and container. Nothing happened.
+          FAILED_PRECONDITION  PORT_IN_USE             A port of the host is taken; metadata has it as
+                                                       port, and who has it as container (an id) or
+                                                       holder (a process). Nothing happened.
+          FAILED_PRECONDITION  FORWARDING_BLOCKED      Somebody's firewall drops what is forwarded, and
+                                                       may not be changed; metadata has the chain.
+                                                       Undone.
           RESOURCE_EXHAUSTED   ADDRESSES_EXHAUSTED     The network has no free address. Nothing happened.
           INTERNAL             NETWORK_FAILED          The network could not be set up: step and message
                                                        say what. Undone. The restart policy does not try

@@ -12,7 +12,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from moorage.v1 import container_pb2
 from moored import errors
-from moored.api import asked_limits, asked_network, asked_security
+from moored.api import asked_limits, asked_network, asked_ports, asked_security
 from moored.api.asked_mounts import mounts
 from moored.api.asked_times import duration as duration
 from moored.api.asked_times import refused as refused
@@ -103,6 +103,7 @@ def spec(message: container_pb2.ContainerSpec) -> Spec:
         umask=message.umask if message.HasField("umask") else None,
         supplementary_groups=tuple(message.supplementary_groups),
         networks=asked_network.networks(message),
+        ports=asked_ports.ports(message.ports),
         dns=asked_network.dns(message.dns),
         extra_hosts=tuple(message.extra_hosts),
         domain_name=message.domain_name,

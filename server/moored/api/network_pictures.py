@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from moorage.v1 import container_pb2 as wire
 from moorage.v1 import container_service_pb2 as service
+from moored.api import port_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,4 +64,5 @@ def _network(attached: Attached) -> wire.NetworkStatus:
         addresses=attached.addresses,
         gateways=attached.gateways,
         mac_address=attached.mac_address,
+        ports=[port_pictures.status(published) for published in attached.ports],
     )

@@ -45,6 +45,8 @@ OUTBOUND: Final[dict[type[errors.MooredError], StatusCode]] = {
     errors.BindNotAllowed: StatusCode.PERMISSION_DENIED,
     errors.CheckpointDirectoryForbidden: StatusCode.PERMISSION_DENIED,
     errors.AddressInUse: StatusCode.FAILED_PRECONDITION,
+    errors.PortInUse: StatusCode.FAILED_PRECONDITION,
+    errors.ForwardingBlocked: StatusCode.FAILED_PRECONDITION,
     errors.AddressesExhausted: StatusCode.RESOURCE_EXHAUSTED,
     errors.ContainerPaused: StatusCode.FAILED_PRECONDITION,
     errors.ContainerRemoving: StatusCode.FAILED_PRECONDITION,

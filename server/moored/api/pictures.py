@@ -13,7 +13,13 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from moorage.v1 import container_pb2 as wire
-from moored.api import limit_pictures, mount_pictures, network_pictures, security_pictures
+from moored.api import (
+    limit_pictures,
+    mount_pictures,
+    network_pictures,
+    port_pictures,
+    security_pictures,
+)
 from moored.model import state as states
 from moored.model.exits import Origin
 from moored.model.intent import Action, Asker
@@ -162,6 +168,7 @@ def spec(spec: Spec) -> wire.ContainerSpec:
         umask=spec.umask,
         supplementary_groups=spec.supplementary_groups,
         networks=[network_pictures.attachment(asked) for asked in spec.networks],
+        ports=[port_pictures.mapping(asked) for asked in spec.ports],
         dns=network_pictures.dns(spec.dns) if spec.dns != Dns() else None,
         extra_hosts=spec.extra_hosts,
         domain_name=spec.domain_name,

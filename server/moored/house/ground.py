@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from moored.feed import KEPT, Feed
 from moored.house.adapters import CALL_SHARE, Adapters
-from moored.house.networks import build_networks
+from moored.house.networks import behind_edge, build_edge, build_networks, is_on_record
 from moored.house.plugin_networks import plugin_networks
 from moored.house.streams import run_streams
 from moored.keepers.memory import Memory
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from moored.house.site import Site
+    from moored.network.edge import Edge
     from moored.network.networks import Networks
     from moored.verbs.run_streams import RunStreams
 
@@ -45,6 +46,7 @@ class Ground:
     hub: Hub
     owner: Owner
     networks: Networks
+    edge: Edge
     releaser: Releaser
     limits: Limits
     mounts: HostMounts
@@ -80,7 +82,11 @@ class Ground:
         plugins = stack.enter_context(plugin_networks(settings, site.tracer))
         if settings.cni_gc:  # before there is any change: nothing may be attached meanwhile
             await plugins.collect()
-        networks = build_networks(settings, registry, plugins)
+        edge = build_edge(settings, registry)
+        stack.callback(edge.close)
+        if is_on_record(known):
+            await edge.restore(() if ledger.rebooted else behind_edge(known))
+        networks = build_networks(settings, registry, edge, plugins)
         streams = run_streams(site, adapters, owner, limits)
         stack.push_async_callback(streams.close)
         return cls(
@@ -92,6 +98,7 @@ class Ground:
             hub=hub,
             owner=owner,
             networks=networks,
+            edge=edge,
             releaser=Releaser(
                 adapters.holders(streams, mounts),
                 more=networks.ways,

@@ -14,6 +14,7 @@ from moored.keepers.interference import Strangers
 from moored.keepers.pauses import Pauses
 from moored.keepers.recovery import Recovery
 from moored.keepers.restarts import Restarts
+from moored.keepers.rules import RulesKeeper
 from moored.keepers.sweep import Sweep
 from moored.verbs.stop import START_AGAIN
 
@@ -31,6 +32,7 @@ class Keepers:
     hints: Hints
     restarts: Restarts
     census: Census
+    rules: RulesKeeper
 
     @classmethod
     def build(cls, ground: Ground, exits: Exits, verbs: Verbs) -> Keepers:
@@ -47,6 +49,7 @@ class Keepers:
                 clock=ground.site.clock,
             ),
             hints=_hints(ground),
+            rules=RulesKeeper(ground.edge),
             census=Census(
                 directory=ground.registry, feed=ground.feed, measures=ground.site.measures
             ),

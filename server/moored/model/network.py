@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
+
+from moored.model.ports import PortMapping
 
 if TYPE_CHECKING:
     from moored.model.spec import Spec
@@ -38,6 +40,8 @@ class Attachment:
     aliases: tuple[str, ...] = ()
     arguments: dict[str, str] = field(default_factory=dict)
     """What plugins are told as CNI_ARGS."""
+    ports: tuple[PortMapping, ...] = ()
+    """What the container publishes, in the first of its attachments."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,19 @@ class Attached:
     mac_address: str = ""
     dns: Dns = Dns()
     """Whom to ask for names, where the network says so."""
+    ports: tuple[PortMapping, ...] = ()
+    """Those that are published by it, as they were chosen where none was named."""
 
 
 def attachments(spec: Spec, mode: str) -> tuple[Attachment, ...]:
     """Return the interfaces that a container has, in order. ``mode`` is its resolved network."""
     if spec.networks:
-        return spec.networks
-    return () if mode in (NONE, HOST) or mode.startswith(SHARED) else (Attachment(mode),)
+        asked = spec.networks
+    elif mode in (NONE, HOST) or mode.startswith(SHARED):
+        return ()
+    else:
+        asked = (Attachment(mode),)
+    return (replace(asked[0], ports=spec.ports), *asked[1:])
 
 
 def names(spec: Spec) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     """Where /dev/shm is mounted on the host, of a run that shares it."""
     ATTACHMENT = "attachment"
     """To a network that plugins make."""
+    PORTS = "ports"
+    """What of one run is published and forwarded: ports of the host, and rules."""
     LINK = "link"
     """The host's end of an interface."""
     ADDRESS = "address"
@@ -44,7 +46,7 @@ class Kind(StrEnum):
 
 
 RELEASE_ORDER = tuple(Kind)
-EXCLUSIVE = frozenset({Kind.LINK, Kind.ADDRESS})
+EXCLUSIVE = frozenset({Kind.PORTS, Kind.LINK, Kind.ADDRESS})
 """Of these kinds, no two containers have the same key on record."""
 
 

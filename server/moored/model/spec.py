@@ -9,6 +9,7 @@ from typing import Final
 from moored.model.limits import NO_LIMITS, Resources, Rlimit
 from moored.model.mounts import Mount
 from moored.model.network import Attachment, Dns
+from moored.model.ports import PortMapping
 from moored.model.restart import NO_RESTARTS, RestartPolicy
 from moored.model.security import (
     DEFAULT_PATHS,
@@ -66,6 +67,7 @@ class Spec:
     stdin: bool = False
     stdin_once: bool = False
     networks: tuple[Attachment, ...] = ()
+    ports: tuple[PortMapping, ...] = ()
     dns: Dns = Dns()
     extra_hosts: tuple[str, ...] = ()
     domain_name: str = ""

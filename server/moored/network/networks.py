@@ -84,11 +84,15 @@ class Networks:
         return "".join(f"; {place} {why}" for place, why in found)
 
     def violations(self, spec: Spec) -> Iterator[Violation]:
-        """Yield what of ``spec`` the networks that it names cannot do."""
-        for number, asked in enumerate(spec.networks):
+        """Yield what of ``spec`` its networks cannot do."""
+        wanted = attachments(spec, self.resolve(spec))
+        if spec.ports and not wanted:
+            why = f"cannot be published on network {self.resolve(spec)!r}"
+            yield Violation("ports", why)
+        for number, asked in enumerate(wanted):
             if attacher := self._of(asked.name):
                 for found in attacher.violations(asked):
-                    yield replace(found, field=f"networks[{number}].{found.field}")
+                    yield replace(found, field=_path(spec, number, found.field))
 
     def planned(self, snapshot: Snapshot, run: int) -> Plan:
         """Return what a run would hold. Nothing is reserved."""
@@ -180,6 +184,13 @@ class Networks:
 
     def _of(self, network: str) -> Attacher | None:
         return next((a for a in self.attachers if network in a.names), None)
+
+
+def _path(spec: Spec, number: int, field: str) -> str:
+    """Return where a caller wrote what is wrong with an attachment."""
+    if field.startswith("ports"):
+        return field
+    return f"networks[{number}].{field}" if spec.networks else "network"
 
 
 def _sandbox(snapshot: Snapshot, run: int) -> tuple[Resource, ...]:

@@ -58,13 +58,15 @@ class PluginNetworks:
         network = self.catalogue.look().by_name.get(asked.name)
         if network is not None:
             yield from wishes.refusals(_wish(asked, Dns()), network)
+            yield from wishes.unnamed(asked)
 
     def planned(self, request: AttachRequest) -> tuple[Resource, ...]:
         return (Resource(Kind.ATTACHMENT, _id(request).key, request.run),)
 
     def reserve(self, request: AttachRequest) -> Reservation:
         """Reserve nothing: whoever gives addresses here is a plugin, and does it at ADD."""
-        attached = Attached(network=request.asked.name, interface=request.interface)
+        asked = request.asked
+        attached = Attached(network=asked.name, interface=request.interface, ports=asked.ports)
         return Reservation(self.planned(request), attached)
 
     def settle(self, reservation: Reservation) -> None:
@@ -144,6 +146,7 @@ def _wish(asked: Attachment, dns: Dns) -> Wish:
     return Wish(
         addresses=asked.addresses,
         mac=asked.mac_address,
+        ports=tuple(wishes.ports(asked.ports)),
         bandwidth=asked.bandwidth,
         aliases=asked.aliases,
         arguments=asked.arguments,
@@ -155,6 +158,7 @@ def _attached(planned: Attached, result: Result) -> Attached:
     return Attached(
         network=planned.network,
         interface=planned.interface,
+        ports=planned.ports,
         addresses=result.addresses,
         gateways=result.gateways,
         mac_address=result.mac,

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from moored.errors import Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from moored.model.network import Bandwidth, Dns
+    from moored.model.network import Attachment, Bandwidth, Dns
+    from moored.model.ports import PortMapping
     from moored.network.cni.configuration import NetworkList
 
 
@@ -42,6 +43,7 @@ class Wish:
 _FIELDS: Final = {
     "ips": "addresses",
     "mac": "mac_address",
+    "portMappings": "ports",
     "bandwidth": "bandwidth",
     "aliases": "aliases",
 }
@@ -58,6 +60,21 @@ def refusals(wish: Wish, network: NetworkList) -> list[Violation]:
         for capability, name in _FIELDS.items()
         if capability in asked and capability not in network.capabilities
     ]
+
+
+def unnamed(asked: Attachment) -> Iterator[Violation]:
+    """Yield each port of the host that is left open: no plugin chooses one, and tells which."""
+    for number, mapping in enumerate(asked.ports):
+        if not mapping.host_port:
+            why = f"must be named: network {asked.name!r} chooses none"
+            yield Violation(f"ports[{number}].host_port", why)
+
+
+def ports(mappings: Iterable[PortMapping]) -> Iterator[Port]:
+    """Yield each port of each row, as plugins want them."""
+    for mapping in mappings:
+        for host_port, container_port in mapping.pairs:
+            yield Port(host_port, container_port, mapping.protocol.value, mapping.host_ip)
 
 
 def capability_arguments(wish: Wish) -> dict[str, Any]:

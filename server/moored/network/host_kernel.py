@@ -1,0 +1,47 @@
+"""The kernel of this host, as the firewall moves it: rules, switches, remembered conversations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from moored.network import conntrack, forwarding
+from moored.network.nftables import Nftables
+from moored.network.rule_events import RuleEvents
+
+if TYPE_CHECKING:
+    from moored.network.firewall_table import BridgeFacts
+    from moored.network.rule_events import Changes
+
+
+class HostKernel:
+    """Of the network namespace in which it was opened. ``table`` is the one that is ours."""
+
+    def __init__(self, table: str) -> None:
+        self._nftables: Final = Nftables()
+        self._events: Final = RuleEvents(table)
+
+    def run(self, commands: str) -> None:
+        self._nftables.run(commands)
+
+    def check(self, commands: str) -> None:
+        self._nftables.check(commands)
+
+    def listing(self, command: str) -> list[dict[str, Any]]:
+        return self._nftables.listing(command)
+
+    def changes(self) -> Changes:
+        return self._events.changes()
+
+    def fileno(self) -> int:
+        """Return what becomes readable when somebody changes rules."""
+        return self._events.fileno()
+
+    def turn_on(self, bridge: BridgeFacts) -> None:
+        forwarding.turn_on(bridge)
+
+    def forget_udp(self, ports: range) -> int:
+        return conntrack.forget_udp(ports)
+
+    def close(self) -> None:
+        self._events.close()
+        self._nftables.close()
