@@ -25,6 +25,8 @@ class FakeKernel:
     def __init__(self) -> None:
         self.story: list[str] = []
         self.mounted: list[str] = []
+        self.options: list[str] = []
+        """Of each tmpfs that was asked for."""
         self._failures: dict[str, list[tuple[int, bool]]] = {}
         self._holds: dict[str, tuple[threading.Event, threading.Event]] = {}
 
@@ -49,6 +51,7 @@ class FakeKernel:
         self._failures.clear()
 
     def tmpfs(self, place: str, options: str) -> None:
+        self.options.append(options)
         with self._deed("tmpfs", place):
             self.mounted.append(place)
 

@@ -41,7 +41,7 @@ class Caller:
 
     @property
     def _request(self) -> Request:
-        found = named(type(self.message).__name__, self.message)
+        found = named(type(self.message).__name__, self.message, bytes)
         assert found is not None
         return found
 
@@ -53,6 +53,7 @@ class Caller:
             starter=house.verbs.starter,
             planner=house.verbs.planner,
             warnings=lambda _: (),
+            seal=house.adapters.vault.seal,
         )
         if isinstance(self.message, container_service_pb2.CreateRequest):
             return await desk.create(self.message, mark)

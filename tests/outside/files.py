@@ -15,6 +15,7 @@ _QUIET: Final = frozenset(
         "root/ledger.db-wal",
         "root/ledger.db-shm",
         "root/lock",
+        "root/secrets.key",
         "root/containerd-address",
         "state/moored.sock",
         "state/lock",
@@ -24,7 +25,7 @@ _QUIET: Final = frozenset(
 _EMPTY: Final = frozenset(
     {
         *("root", "root/output", "root/cni", "root/volumes", "root/trash"),
-        *("state", "state/runs", "state/shm", "state/cni", "state/streams"),
+        *("state", "state/runs", "state/shm", "state/secrets", "state/cni", "state/streams"),
     }
 )
 """Directories that it may keep."""

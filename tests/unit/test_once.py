@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from moorage.v1 import container_service_pb2 as wire
 from moorage.v1 import exec_service_pb2
-from moorage.v1.container_pb2 import ContainerSpec
+from moorage.v1.container_pb2 import ContainerSpec, Secret
 from moored import errors
-from moored.api import phrasebook
-from moored.api.once import FIELD, Mark, Once, named
+from moored.api import once, phrasebook
+from moored.api.once import FIELD, Mark, Once
 from moored.model.requests import Request
 from moored.requests import AnsweredBefore
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+
+def named(method: str, message: Message) -> Request | None:
+    return once.named(method, message, lambda value: b"mark of " + value)
+
 
 READING = {"Attach", "Inspect", "List", "Wait", "Watch", "Logs", "GetServerInfo"}
 """Attach beside them, which is a conversation: what has no one answer cannot be asked for twice."""
@@ -37,6 +47,22 @@ def test_equal_requests_have_one_fingerprint_whatever_the_order_of_their_labels(
     backwards = dict(reversed(LABELS.items()))
     other = wire.CreateRequest(spec=ContainerSpec(image="b", labels=backwards), request_id="r")
     assert named("Create", one) == named("Create", other)
+
+
+def test_a_fingerprint_tells_secrets_apart_and_nothing_of_them() -> None:
+    def request(value: bytes) -> wire.StartRequest:
+        given = [Secret(name="s", value=value)]
+        return wire.StartRequest(spec=ContainerSpec(image="b", secrets=given), request_id="r")
+
+    def printed(value: bytes, key: bytes) -> bytes:
+        found = once.named("Start", asked := request(value), lambda content: key + content)
+        assert asked == request(value)
+        assert found is not None
+        return found.fingerprint
+
+    prints = {printed(value, key) for value in (b"1", b"2") for key in (b"a", b"b")}
+    assert len(prints) == 4
+    assert printed(b"1", b"a") in prints
 
 
 def test_the_fingerprint_knows_the_method_and_each_field_but_not_the_name() -> None:

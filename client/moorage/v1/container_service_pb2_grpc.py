@@ -234,6 +234,8 @@ class ContainerServiceServicer(object):
         reported is in the metadata too: network, plugin,
         cni_code, cni_message, cni_details. Codes 11, 50
         and 51 mean that a later call may succeed.
+        FAILED_PRECONDITION  SECRET_UNREADABLE       A secret's file cannot be read, or its value was
+        sealed with a key that this server has not.
         INVALID_ARGUMENT     CHECKPOINT_NOT_ENABLED  Checkpoints are not served.
         PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
         ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.

@@ -113,6 +113,8 @@ class ContainerServiceStub:
                                                    reported is in the metadata too: network, plugin,
                                                    cni_code, cni_message, cni_details. Codes 11, 50
                                                    and 51 mean that a later call may succeed.
+      FAILED_PRECONDITION  SECRET_UNREADABLE       A secret's file cannot be read, or its value was
+                                                   sealed with a key that this server has not.
       INVALID_ARGUMENT     CHECKPOINT_NOT_ENABLED  Checkpoints are not served.
       PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
       ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.
@@ -370,6 +372,8 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
                                                    reported is in the metadata too: network, plugin,
                                                    cni_code, cni_message, cni_details. Codes 11, 50
                                                    and 51 mean that a later call may succeed.
+      FAILED_PRECONDITION  SECRET_UNREADABLE       A secret's file cannot be read, or its value was
+                                                   sealed with a key that this server has not.
       INVALID_ARGUMENT     CHECKPOINT_NOT_ENABLED  Checkpoints are not served.
       PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
       ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.
@@ -636,6 +640,8 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
                                                        reported is in the metadata too: network, plugin,
                                                        cni_code, cni_message, cni_details. Codes 11, 50
                                                        and 51 mean that a later call may succeed.
+          FAILED_PRECONDITION  SECRET_UNREADABLE       A secret's file cannot be read, or its value was
+                                                       sealed with a key that this server has not.
           INVALID_ARGUMENT     CHECKPOINT_NOT_ENABLED  Checkpoints are not served.
           PERMISSION_DENIED    CHECKPOINT_DIRECTORY_FORBIDDEN  The directory is never the caller's.
           ABORTED              PREEMPTED_BY_CLEANUP    A Cleanup of this container came in between.

@@ -12,7 +12,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from moorage.v1 import container_pb2
 from moored import errors
-from moored.api import asked_limits, asked_network, asked_ports, asked_security
+from moored.api import asked_limits, asked_network, asked_ports, asked_security, secrets
 from moored.api.asked_mounts import mounts
 from moored.api.asked_times import duration as duration
 from moored.api.asked_times import refused as refused
@@ -22,7 +22,7 @@ from moored.model.restart import RestartCondition, RestartPolicy
 from moored.model.spec import Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from google.protobuf.message import Message
 
@@ -72,7 +72,8 @@ def etag(request: Message) -> int | None:
     return int(text)
 
 
-def spec(message: container_pb2.ContainerSpec) -> Spec:
+def spec(message: container_pb2.ContainerSpec, seal: Callable[[bytes], str]) -> Spec:
+    """Return what a spec says; ``seal`` makes of a secret's value what may be kept of it."""
     return Spec(
         image=message.image,
         name=message.name,
@@ -115,6 +116,8 @@ def spec(message: container_pb2.ContainerSpec) -> Spec:
         pid=message.pid,
         uts=message.uts,
         mounts=mounts(message.mounts),
+        secrets=secrets.read(message, "secrets", seal),
+        configs=secrets.read(message, "configs", seal),
     )
 
 

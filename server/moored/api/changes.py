@@ -12,6 +12,7 @@ from moored.oci import signals
 from moored.verbs.release import Outcome, Released
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
     from moored.verbs.cleanup import Cleaner
@@ -40,6 +41,7 @@ class ChangesDesk:
     updater: Updater
     cleaner: Cleaner
     pruner: Pruner
+    seal: Callable[[bytes], str]
 
     async def stop(self, request: wire.StopRequest) -> wire.StopResponse:
         outcome = await self.stopper.stop(
@@ -93,7 +95,7 @@ class ChangesDesk:
     async def update(self, request: wire.UpdateRequest) -> wire.UpdateResponse:
         snapshot = await self.updater.update(
             asked.required(request, "container"),
-            asked.spec(request.spec),
+            asked.spec(request.spec, self.seal),
             _mask(request),
             generation=asked.etag(request),
         )

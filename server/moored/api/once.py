@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
-from moored.api import asked, phrasebook
+from moored.api import asked, phrasebook, secrets
 from moored.model.requests import Begun, Request
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Once:
         return word
 
 
-def named(method: str, message: Message) -> Request | None:
+def named(method: str, message: Message, mark: Callable[[bytes], bytes]) -> Request | None:
     """Return the request that ``message`` names itself, or None if it counts each time."""
     name: str = getattr(message, FIELD, "")
     # Nothing is done for validate_only: its name is free for what will be.
@@ -67,13 +67,14 @@ def named(method: str, message: Message) -> Request | None:
         return None
     if len(name) > _LONGEST or not (name.isascii() and name.isprintable()):
         raise asked.refused(FIELD, f"must be up to {_LONGEST} printable ASCII characters")
-    return Request(name, _fingerprint(method, message))
+    return Request(name, _fingerprint(method, message, mark))
 
 
-def _fingerprint(method: str, message: Message) -> bytes:
+def _fingerprint(method: str, message: Message, mark: Callable[[bytes], bytes]) -> bytes:
     nameless: Any = type(message)()
     nameless.CopyFrom(message)
     nameless.ClearField(FIELD)
+    secrets.hide(nameless, mark)  # or whoever has the fingerprint could try what fits
     asked_for = nameless.SerializeToString(deterministic=True)
     return hashlib.sha256(method.encode() + b"\0" + asked_for).digest()
 

@@ -66,6 +66,7 @@ OUTBOUND: Final[dict[type[errors.MooredError], StatusCode]] = {
     errors.CommandNotFound: StatusCode.FAILED_PRECONDITION,
     errors.CommandNotExecutable: StatusCode.FAILED_PRECONDITION,
     errors.MountMismatch: StatusCode.FAILED_PRECONDITION,
+    errors.SecretUnreadable: StatusCode.FAILED_PRECONDITION,
     errors.NamespaceNotJoinable: StatusCode.FAILED_PRECONDITION,
     errors.NamespaceOwnerNotRunning: StatusCode.FAILED_PRECONDITION,
     errors.MountFailed: StatusCode.INTERNAL,

@@ -18,6 +18,7 @@ from moored.api import (
     mount_pictures,
     network_pictures,
     port_pictures,
+    secrets,
     security_pictures,
 )
 from moored.model import state as states
@@ -162,6 +163,8 @@ def spec(spec: Spec) -> wire.ContainerSpec:
         stdin=spec.stdin,
         stdin_once=spec.stdin_once,
         mounts=[mount_pictures.asked(mount) for mount in spec.mounts],
+        secrets=[secrets.show(secret, wire.Secret) for secret in spec.secrets],
+        configs=[secrets.show(config, wire.Config) for config in spec.configs],
         resources=limit_pictures.resources(spec.resources),
         rlimits=limit_pictures.rlimits(spec.rlimits),
         oom_score_adjust=spec.oom_score_adjust,

@@ -107,7 +107,8 @@ class Server:
             "VolumeService": VolumeServicer(house.verbs.volumes.volumes, house.verbs.volumes),
         }
         draining = Draining()
-        desk = Desk(site.tracer, draining, house.requests, site.measures)
+        mark = house.adapters.vault.mark
+        desk = Desk(site.tracer, draining, house.requests, site.measures, mark)
         server = grpc.aio.server(
             options=(
                 ("grpc.so_reuseport", 0),
@@ -174,6 +175,7 @@ def _containers(house: House, info: ServerInfo) -> ContainerServicer:
             starter=house.verbs.starter,
             planner=house.verbs.planner,
             warnings=lambda spec: Host.look().warnings(spec),
+            seal=house.adapters.vault.seal,
         ),
         changes=_changes(house),
         listing=ListingDesk(house.registry, pictures),
@@ -195,6 +197,7 @@ def _changes(house: House) -> ChangesDesk:
         updater=house.verbs.updater,
         cleaner=house.verbs.cleaner,
         pruner=house.verbs.pruner,
+        seal=house.adapters.vault.seal,
     )
 
 

@@ -79,6 +79,8 @@ class Desk:
     draining: Draining
     requests: Requests
     measures: Measures
+    mark: Callable[[bytes], bytes]
+    """Stands for a secret in what is remembered of a request."""
 
     def handlers(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
         """Return handlers that answer each method of ``service`` by the servicer's of its name."""
@@ -140,7 +142,7 @@ class _Call:
         self, answer: Callable[..., Awaitable[Any]], asked: Message, context: Context
     ) -> Any:
         """Answer a request; one that names itself at most once."""
-        request = named(self.full_name, asked)
+        request = named(self.full_name, asked, self.desk.mark)
         if request is None:
             return await answer(asked, context)
 

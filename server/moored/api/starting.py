@@ -32,6 +32,7 @@ class StartingDesk:
     planner: Planner
     warnings: Callable[[Spec], Sequence[str]]
     """What of a spec this host leaves out."""
+    seal: Callable[[bytes], str]
 
     async def create(self, request: wire.CreateRequest, mark: Mark | None) -> wire.CreateResponse:
         if not request.HasField("spec"):
@@ -39,7 +40,7 @@ class StartingDesk:
         if mark is not None and mark.begun is not None:
             snapshot = self.directory.peek(mark.begun.container).snapshot
             return self._created(snapshot)
-        spec = asked.spec(request.spec)
+        spec = asked.spec(request.spec, self.seal)
         if request.validate_only:
             planned = await self.planner.of_spec(spec)
             container = pictures.container(planned.snapshot)
@@ -78,7 +79,9 @@ class StartingDesk:
             case "spec" | "container" if mark is not None and mark.begun is not None:
                 return await start_again(self.starter, mark.request, mark.begun)
             case "spec":
-                return await self.starter.create_and_start(asked.spec(request.spec), request=named)
+                return await self.starter.create_and_start(
+                    asked.spec(request.spec, self.seal), request=named
+                )
             case "container":
                 container, generation = asked.required(request, "container"), asked.etag(request)
                 return await self.starter.start(container, request=named, generation=generation)
@@ -88,7 +91,7 @@ class StartingDesk:
     async def _planned(self, request: wire.StartRequest) -> Plan:
         match request.WhichOneof("target"):
             case "spec":
-                return await self.planner.of_spec(asked.spec(request.spec))
+                return await self.planner.of_spec(asked.spec(request.spec, self.seal))
             case "container":
                 container, generation = asked.required(request, "container"), asked.etag(request)
                 return await self.planner.of_container(container, generation=generation)

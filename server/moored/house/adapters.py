@@ -16,7 +16,9 @@ from moored.containerd.leases import Leases
 from moored.containerd.tasks import Tasks
 from moored.storage.channels import Channels
 from moored.storage.files import GeneratedFiles
+from moored.storage.secrets import SecretFiles
 from moored.storage.shared_memory import SharedMemory
+from moored.storage.vault import Vault
 from moored.streams.output import Output
 from moored.verbs.holders import HostHolders
 
@@ -45,6 +47,8 @@ class Adapters:
     shared_memory: SharedMemory
     executions: Executions
     channels: Channels
+    secrets: SecretFiles
+    vault: Vault
 
     @classmethod
     def build(cls, site: Site) -> Adapters:
@@ -66,6 +70,8 @@ class Adapters:
             shared_memory=SharedMemory(settings.state, site.kernel),
             executions=Executions(connection),
             channels=Channels(settings.state),
+            secrets=SecretFiles(settings.state, site.kernel),
+            vault=Vault.at(settings.root),
         )
 
     def holders(self, streams: RunStreams, mounts: HostMounts) -> HostHolders:
@@ -79,4 +85,5 @@ class Adapters:
             shared_memory=self.shared_memory,
             streams=streams,
             mounts=mounts,
+            secrets=self.secrets,
         )

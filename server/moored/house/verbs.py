@@ -14,6 +14,7 @@ from moored.model.identity import ContainerId
 from moored.network.naming import Naming
 from moored.oci import confinement, lending, runtime_spec
 from moored.oci.host import Host
+from moored.storage import host_secrets
 from moored.verbs.admission import Admission
 from moored.verbs.bring_up import BringUp
 from moored.verbs.cleanup import Cleaner
@@ -30,6 +31,7 @@ from moored.verbs.plan import Planner
 from moored.verbs.prune import Pruner
 from moored.verbs.rename import Renamer
 from moored.verbs.restart import Restarter
+from moored.verbs.secrets import SecretKeeper
 from moored.verbs.start import Starter
 from moored.verbs.stop import Stopper
 from moored.verbs.turns import Turns
@@ -148,7 +150,7 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
             adapters.generated, adapters.output, Host.look, Naming(), adapters.channels
         ),
         joiner=_joiner(ground),
-        furnisher=Furnisher(adapters.shared_memory),
+        furnisher=Furnisher(adapters.shared_memory, _secrets(ground)),
         networks=ground.networks,
         mounts=ground.mounts,
         watch=exits,
@@ -165,6 +167,15 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
 
 def _joiner(ground: Ground) -> Joiner:
     return Joiner(ground.registry, process_ticks)
+
+
+def _secrets(ground: Ground) -> SecretKeeper:
+    roots = ground.site.allowed.secret_roots
+    return SecretKeeper(
+        files=ground.adapters.secrets,
+        unseal=ground.adapters.vault.open,
+        read=lambda path, limit: host_secrets.read(path, roots, limit),
+    )
 
 
 def _stopper(ground: Ground) -> Stopper:

@@ -57,6 +57,8 @@ class Record:
 
 _RECORD: Final = TypeAdapter(Record)
 # Made once: making one takes as long as a commit.
+_UNTOLD: Final[Any] = {"timeline": True, "spec": {"secrets", "configs"}}
+"""What the record has, and goes with the record."""
 _EVENT: Final[dict[type, TypeAdapter[Any]]] = {kind: TypeAdapter(kind) for kind in get_args(Event)}
 
 
@@ -125,6 +127,6 @@ def read(record: bytes, *, revision: int, resources: tuple[Resource, ...]) -> Sn
 
 
 def write_event(event: Event) -> str:
-    """Return the facts of an event as JSON, without the timeline, which the record has."""
+    """Return the facts of an event as JSON, without what the record alone has."""
     adapter = _EVENT[type(event)]
-    return json.dumps(adapter.dump_python(event, mode="json", exclude={"timeline"}))
+    return json.dumps(adapter.dump_python(event, mode="json", exclude=_UNTOLD))

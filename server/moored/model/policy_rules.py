@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from moored.model import security_policy
 from moored.model.policy import Allowance, Forbidden
+from moored.model.secrets import lies_below
 from moored.model.sharing import HOST, KINDS, mode
 from moored.model.spec import Spec
 
@@ -21,6 +22,7 @@ def forbidden(spec: Spec, allowed: Allowance) -> list[Forbidden]:
         *_sharing(spec, allowed),
         *_process(spec, allowed),
         *security_policy.forbidden(spec, allowed),
+        *_secrets(spec, allowed),
     ]
 
 
@@ -41,3 +43,11 @@ def _sharing(spec: Spec, allowed: Allowance) -> Iterator[Forbidden]:
 def _process(spec: Spec, allowed: Allowance) -> Iterator[Forbidden]:
     if (spec.oom_score_adjust or 0) < 0 and not allowed.low_oom_score:
         yield Forbidden("oom_score_adjust", "low_oom_score", "a score below 0")
+
+
+def _secrets(spec: Spec, allowed: Allowance) -> Iterator[Forbidden]:
+    for field, secrets in (("secrets", spec.secrets), ("configs", spec.configs)):
+        for number, secret in enumerate(secrets):
+            if secret.sealed is None and not lies_below(secret.file, allowed.secret_roots):
+                what = f"file {secret.file!r}"
+                yield Forbidden(f"{field}[{number}].file", "secret_roots", what)

@@ -34,6 +34,8 @@ class Kind(StrEnum):
     """Goes with the last link in it."""
     SANDBOX = "sandbox"
     """A network namespace that is held open for one run."""
+    SECRETS = "secrets"
+    """Where the secrets and configs of a run are mounted on the host."""
     FILES = "files"
     """hosts, hostname and resolv.conf, made for one run."""
     LAYER = "layer"

@@ -17,6 +17,7 @@ from moored.model import (
     network_rules,
     port_rules,
     process_rules,
+    secret_rules,
     security_rules,
     sharing_rules,
     users,
@@ -54,6 +55,7 @@ def violations(spec: Spec) -> list[Violation]:
         *_restarts(spec),
         *sharing_rules.violations(spec),
         *mount_rules.violations(spec.mounts),
+        *secret_rules.violations(spec),
     ]
 
 

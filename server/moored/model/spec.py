@@ -11,6 +11,7 @@ from moored.model.mounts import Mount
 from moored.model.network import Attachment, Dns
 from moored.model.ports import PortMapping
 from moored.model.restart import NO_RESTARTS, RestartPolicy
+from moored.model.secrets import Secret
 from moored.model.security import (
     DEFAULT_PATHS,
     DEFAULT_SECCOMP,
@@ -96,3 +97,5 @@ class Spec:
     pid: str = ""
     uts: str = ""
     mounts: tuple[Mount, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    configs: tuple[Secret, ...] = ()

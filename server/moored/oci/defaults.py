@@ -66,10 +66,10 @@ def mounts(*, privileged: bool) -> list[Json]:
     return [mount | {"options": [o for o in mount["options"] if o != "ro"]} for mount in MOUNTS]
 
 
-def binds(files: Mapping[str, str]) -> list[Json]:
+def binds(files: Mapping[str, str], *options: str) -> list[Json]:
     """Return the mounts that show files of the host's (values) at destinations (keys)."""
     return [
-        mount(destination, "bind", source, "bind", "rprivate")
+        mount(destination, "bind", source, "bind", "rprivate", *options)
         for destination, source in sorted(files.items())
     ]
 

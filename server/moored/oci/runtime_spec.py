@@ -65,6 +65,8 @@ class SpecRequest:
     """What of the host's the spec names, and the host has."""
     mounts: Sequence[Sourced] = ()
     """All others, each after what it may lie in."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """As ``files``, but to be read only."""
 
 
 def build(request: SpecRequest) -> bytes:
@@ -77,6 +79,7 @@ def build(request: SpecRequest) -> bytes:
             *defaults.mounts(privileged=request.spec.privileged),
             sharing.shared_memory(request.spec, request.shared_memory),
             *mounts.ordered(request.files, request.mounts),
+            *defaults.binds(request.secrets, "ro", *defaults.SAFE),
             *init_program.mounts(request.lent.init),
         ],
         "linux": _linux(request),

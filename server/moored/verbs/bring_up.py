@@ -282,6 +282,7 @@ class BringUp:
                     shared_memory=prepared.furnished.shared_memory,
                     mounts=prepared.mounts,
                     lent=self.lend(snapshot.spec),
+                    secrets=prepared.furnished.secrets,
                 )
             )
         except (ValueError, OSError) as error:

@@ -6,7 +6,7 @@ nothing to mount has no such step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,10 +16,14 @@ from moored.model.identity import RunId, run_id
 from moored.model.resources import Kind, Resource
 from moored.oci.sharing import SHARED_MEMORY
 from moored.uninterrupted import in_thread
+from moored.verbs.secrets import has_secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from moored.model.state import Snapshot
     from moored.verbs.joining import Joined
+    from moored.verbs.secrets import SecretKeeper
 
 _IPC = "ipc"
 
@@ -36,28 +40,32 @@ class Furnished:
 
     shared_memory: str = ""
     """A directory of the host's to be /dev/shm. Empty: the runtime makes one."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Files of the host's to be shown read-only: destination -> path."""
 
 
 @dataclass(frozen=True)
 class Furnisher:
     shared_memory: SharedMemory
+    secrets: SecretKeeper
 
     def resources(self, snapshot: Snapshot, run: int) -> tuple[Resource, ...]:
         """Return all that ``furnish`` may acquire."""
-        if _has_memory(snapshot):
-            return (Resource(Kind.SHM, run_id(snapshot.id, run), run),)
-        return ()
+        wanted = {Kind.SHM: _has_memory(snapshot), Kind.SECRETS: has_secrets(snapshot.spec)}
+        name = run_id(snapshot.id, run)
+        return tuple(Resource(kind, name, run) for kind, is_wanted in wanted.items() if is_wanted)
 
     def planned(self, snapshot: Snapshot, run: int) -> Furnished:
         """Return what ``furnish`` would, without mounting."""
-        if _has_memory(snapshot):
-            return Furnished(self.shared_memory.path(run_id(snapshot.id, run)))
-        return Furnished()
+        name = run_id(snapshot.id, run)
+        memory = self.shared_memory.path(name) if _has_memory(snapshot) else ""
+        return Furnished(memory, self.secrets.planned(snapshot, run))
 
     async def furnish(self, snapshot: Snapshot, run: int, joined: Joined) -> Furnished:
-        if not _has_memory(snapshot):
-            return Furnished()
-        return Furnished(await in_thread(partial(self._memory, snapshot, run, joined)))
+        memory = ""
+        if _has_memory(snapshot):
+            memory = await in_thread(partial(self._memory, snapshot, run, joined))
+        return Furnished(memory, await self.secrets.hand_out(snapshot, run))
 
     def _memory(self, snapshot: Snapshot, run: int, joined: Joined) -> str:
         name, owner = run_id(snapshot.id, run), joined.owners.get(_IPC)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from moored.oci.host import Host
     from moored.storage.channels import Channels
     from moored.storage.files import GeneratedFiles
+    from moored.storage.secrets import SecretFiles
     from moored.storage.shared_memory import SharedMemory
     from moored.streams.output import Output
     from moored.verbs.joining import Joined
@@ -84,6 +85,7 @@ class HostHolders:
     generated: GeneratedFiles
     output: Output
     shared_memory: SharedMemory
+    secrets: SecretFiles
     streams: RunStreams
     mounts: HostMounts
 
@@ -104,6 +106,9 @@ class HostHolders:
 
     def remove_shared_memory(self, run: str) -> bool:
         return self.shared_memory.remove(RunId(run))
+
+    def remove_secrets(self, run: str) -> bool:
+        return self.secrets.remove(RunId(run))
 
     def remove_files(self, run: str) -> bool:
         return self.generated.remove(RunId(run))

@@ -16,7 +16,7 @@ STEPS: Final[dict[str, tuple[Kind, ...]]] = {
     "join": (),
     "rootfs": (Kind.LAYER,),
     "files": (Kind.FILES, Kind.OUTPUT, Kind.STREAMS),
-    "mounts": (Kind.SHM, Kind.VOLUME, Kind.SOURCE),
+    "mounts": (Kind.SHM, Kind.SECRETS, Kind.VOLUME, Kind.SOURCE),
     "network": (Kind.SANDBOX,),
     "spec": (),
     "container": (Kind.CONTAINER,),
