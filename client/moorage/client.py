@@ -121,10 +121,22 @@ class Client(Changes, Execs):
         )
 
     async def inspect(
-        self, container: str, *, network_check: bool = False, **options: Unpack[CallOptions]
+        self,
+        container: str,
+        *,
+        network_statistics: bool = False,
+        network_check: bool = False,
+        **options: Unpack[CallOptions],
     ) -> wire.InspectResponse:
-        """Tell what is known of a container. Never waits for anything but a ``network_check``."""
-        request = wire.InspectRequest(container=container, network_check=network_check)
+        """Tell what is known of a container. Never waits for anything but a ``network_check``.
+
+        ``network_statistics``: also what went through each of its interfaces.
+        """
+        request = wire.InspectRequest(
+            container=container,
+            network_statistics=network_statistics,
+            network_check=network_check,
+        )
         to = f"inspect container {container!r}"
         within = CHANGE_WITHIN if network_check else ANSWER_WITHIN
         return await self._connection.ask(self.containers.Inspect, request, to, options, within)

@@ -9,7 +9,8 @@ time limit of what hangs; ``kill``, which is SIGKILL to moored itself.
 
 Names: ``start.STEP.before`` and ``.after``, inside the time limit of each step of a start;
 ``start.STEP.undo.before`` and ``.after``; ``release.KIND.before`` and ``.after``, where a resource
-is let go by a cleanup, an exit, a rollback or the sweep; ``ledger.commit.before`` and ``.after``.
+is let go by a cleanup, an exit, a rollback or the sweep; ``ledger.commit.before`` and ``.after``;
+``netlink.REQUEST.before`` and ``.after``, for each request that the bridge makes of the kernel.
 """
 
 from __future__ import annotations
@@ -75,13 +76,17 @@ class Failpoints:
             case term:
                 _act(name, term)
 
-    def reach_in_thread(self, name: str) -> None:
-        """As ``reach``, where nothing can be awaited."""
+    def reach_in_thread(self, name: str, *, limit: float | None = None) -> None:
+        """As ``reach``, where nothing can be awaited.
+
+        What hangs raises TimeoutError after ``limit`` seconds, if that is not None.
+        """
         match self._next(name):
             case Term(action=Action.DELAY, argument=seconds):
                 time.sleep(float(seconds))
             case Term(action=Action.HANG):
-                threading.Event().wait()
+                threading.Event().wait(limit)
+                raise TimeoutError(f"told to hang at {name}")
             case term:
                 _act(name, term)
 

@@ -101,6 +101,9 @@ class Moored:
         """Let these settings be others from the next start on."""
         self._settings.update(settings)
 
+    def setting(self, name: str) -> str:
+        return self._settings[name]
+
     def start(self) -> None:
         """Start it, and return once it serves."""
         self.launch()

@@ -24,6 +24,7 @@ from tests.real.runtime import GatedRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ipaddress import IPv4Network
 
 BUILDER: Final = Path(__file__).parents[2] / "demo" / "busybox_image.py"
 SETTLE_WITHIN: Final = 15.0
@@ -80,6 +81,10 @@ class Site:
         self.daemons.append(daemon)
         self._last = None
         return daemon
+
+    def subnet(self, prefix: int = 26) -> IPv4Network:
+        """Return a subnet that nobody on this machine has."""
+        return subnets.unused(prefix)
 
     def start_moored(
         self,

@@ -66,18 +66,25 @@ def start(invocation: Invocation, /, containers: tuple[str, ...], dry_run: bool)
 
 
 @click.command()
+@click.option("--statistics", is_flag=True, help="Also what went through its interfaces.")
 @container_argument
 @click.option(
     "--check-networks", is_flag=True, help="Also have the plugins of CNI networks look after it."
 )
 @json_option
 @click.pass_obj
-def inspect(invocation: Invocation, /, container: str, check_networks: bool) -> None:
+def inspect(
+    invocation: Invocation, /, container: str, statistics: bool, check_networks: bool
+) -> None:
     """Show all that is known of a container.
 
     Ends with the steps of its last start, and how long each took.
     """
-    reply = invocation.run(lambda client: client.inspect(container, network_check=check_networks))
+    reply = invocation.run(
+        lambda client: client.inspect(
+            container, network_statistics=statistics, network_check=check_networks
+        )
+    )
 
     from moorage.cli import network_views, views
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from moorage.cli import network_views
 from moorage.cli.tables import Cell, Coloured, fields, table
 from moorage.cli.texts import plain
 from moorage.cli.times import age, moment, size, took
@@ -105,6 +106,7 @@ def _identity(shown: wire.Container, now: datetime) -> Iterator[tuple[str, Cell]
     yield "image", shown.spec.image
     if status.image_digest:
         yield "digest", status.image_digest
+    yield from network_views.interfaces(status)
 
 
 def _state_line(shown: wire.Container, now: datetime) -> str:
@@ -134,10 +136,10 @@ def _asked(spec: wire.ContainerSpec) -> Iterator[tuple[str, Cell]]:
         ("hostname", spec.hostname),
         ("stop signal", spec.stop_signal),
         ("runtime", spec.runtime),
-        ("network", spec.network),
     ):
         if value:
             yield label, value
+    yield from network_views.asked(spec)
     if spec.resources.memory_limit:
         yield "memory limit", size(spec.resources.memory_limit)
     if spec.HasField("restart_policy"):

@@ -72,10 +72,14 @@ class ContainerServicer:
     async def Inspect(self, request: wire.InspectRequest, context: Context) -> Any:  # noqa: N802
         view = self.directory.peek(asked.required(request, "container"))
         picture = self.pictures.field(view)
-        if not request.network_check:
-            return picture
-        faults = network_pictures.faults(await self.networks.check(view.snapshot))
-        return picture + faults.SerializeToString()
+        if request.network_statistics:
+            shown = pictures.container(view.snapshot, view.stage)
+            network_pictures.count(shown, view.snapshot)
+            picture = wire.InspectResponse(container=shown).SerializeToString()
+        if request.network_check:
+            faults = network_pictures.faults(await self.networks.check(view.snapshot))
+            picture += faults.SerializeToString()
+        return picture
 
     async def List(self, request: wire.ListRequest, context: Context) -> Any:  # noqa: N802
         return self.listing.page(request)

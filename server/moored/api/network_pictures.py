@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 from moorage.v1 import container_pb2 as wire
 from moorage.v1 import container_service_pb2 as service
 from moored.api import port_pictures
+from moored.model.state import Frozen, Running, Stopping
+from moored.network import counters
+from moored.oci import processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moored.model.network import Attached, Attachment, Bandwidth, Dns
     from moored.model.state import Snapshot
+    from moored.network.counters import Traffic
     from moored.network.networks import Fault
 
 
@@ -65,4 +69,32 @@ def _network(attached: Attached) -> wire.NetworkStatus:
         gateways=attached.gateways,
         mac_address=attached.mac_address,
         ports=[port_pictures.status(published) for published in attached.ports],
+    )
+
+
+def count(shown: wire.Container, snapshot: Snapshot) -> None:
+    """Add to a picture what went through its interfaces, where its process is still the same."""
+    state = snapshot.state
+    if not isinstance(state, Running | Frozen | Stopping):
+        return
+    traffic = counters.of_process(state.pid)
+    found = processes.identity(state.pid)
+    if found is None or found.start_ticks != state.ticks:
+        return
+    for network in shown.status.networks:
+        if (counted := traffic.get(network.interface)) is not None:
+            network.statistics.CopyFrom(_statistics(counted))
+
+
+def _statistics(counted: Traffic) -> wire.InterfaceStatistics:
+    received, sent = counted.received, counted.sent
+    return wire.InterfaceStatistics(
+        received_bytes=received.bytes,
+        received_packets=received.packets,
+        received_errors=received.errors,
+        received_dropped=received.dropped,
+        sent_bytes=sent.bytes,
+        sent_packets=sent.packets,
+        sent_errors=sent.errors,
+        sent_dropped=sent.dropped,
     )

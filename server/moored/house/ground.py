@@ -86,7 +86,7 @@ class Ground:
         stack.callback(edge.close)
         if is_on_record(known):
             await edge.restore(() if ledger.rebooted else behind_edge(known))
-        networks = build_networks(settings, registry, edge, plugins)
+        networks = build_networks(site, registry, edge, plugins)
         streams = run_streams(site, adapters, owner, limits)
         stack.push_async_callback(streams.close)
         return cls(

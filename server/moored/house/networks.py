@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from moored.model.identity import run_id
@@ -11,6 +12,7 @@ from moored.network.bridge import Bridge
 from moored.network.edge import Edge, Published
 from moored.network.firewall_table import BridgeFacts
 from moored.network.layout import Layout
+from moored.network.netlink import Netlink
 from moored.network.networks import Networks
 from moored.network.publishing import Publishing, bare
 from moored.network.sandboxes import Sandboxes
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from moored.config import Settings
     from moored.directory import Directory
+    from moored.house.site import Site
     from moored.model.identity import ContainerId
     from moored.model.state import Snapshot
     from moored.network.cni.attacher import PluginNetworks
@@ -54,10 +57,12 @@ def behind_edge(snapshots: Iterable[Snapshot]) -> Iterator[Published]:
 
 
 def build_networks(
-    settings: Settings, directory: Directory, edge: Edge, plugins: PluginNetworks
+    site: Site, directory: Directory, edge: Edge, plugins: PluginNetworks
 ) -> Networks:
+    settings = site.settings
     layout = Layout.of(settings.instance, settings)
-    bridge = Publishing(Bridge(layout, directory.holdings), edge, directory.holdings)
+    link = Bridge(layout, directory.holdings, partial(Netlink, site.failpoints))
+    bridge = Publishing(link, edge, directory.holdings)
     return Networks(
         attachers=(bridge, plugins),
         sandboxes=Sandboxes(),

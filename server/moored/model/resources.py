@@ -85,11 +85,12 @@ def blocked(resource: Resource, left: Iterable[Resource]) -> str:
     """Return why ``resource`` must not be touched while ``left`` are still there, or "".
 
     A task that could not be deleted may run: taking its container record, its files or its
-    layer away would only hide it. An address is in quarantine until its link is gone.
+    layer away would only hide it. An address is in quarantine until its link is gone, and the
+    bridge has its ports until then.
     """
     kinds = {other.kind for other in left}
     if resource.kind is not Kind.TASK and Kind.TASK in kinds:
         return "the task is still there"
-    if resource.kind is Kind.ADDRESS and Kind.LINK in kinds:
+    if resource.kind in (Kind.ADDRESS, Kind.BRIDGE) and Kind.LINK in kinds:
         return "the link is still there"
     return ""

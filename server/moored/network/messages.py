@@ -29,12 +29,10 @@ _NEW_ADDRESS: Final = 20
 _GET_ADDRESS: Final = 22
 _NEW_ROUTE: Final = 24
 _GET_ROUTE: Final = 26
-_DELETE_NEIGHBOUR: Final = 29
 
 _LINK: Final = struct.Struct("=BxHiII")
 _ADDRESS: Final = struct.Struct("=BBBBI")
 _ROUTE: Final = struct.Struct("=BBBBBBBBI")
-_NEIGHBOUR: Final = struct.Struct("=BxxxiHBB")
 UP: Final = 0x1
 _NO_DUPLICATE_DETECTION: Final = 0x02
 _MAIN_TABLE: Final = 254
@@ -62,7 +60,6 @@ _IFA_FLAGS: Final = 8
 _RTA_DESTINATION: Final = 1
 _RTA_INTERFACE: Final = 4
 _RTA_GATEWAY: Final = 5
-_NDA_ADDRESS: Final = 1
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ def new_bridge(name: str, *, mac: bytes, mtu: int) -> Message:
         + attribute(_IFLA_MTU, mtu)
         + _kind("bridge")
     )
-    return Message(_NEW_LINK, CREATE | EXCLUSIVE, _link() + body, f"make bridge {name!r}")
+    return Message(_NEW_LINK, CREATE | EXCLUSIVE, _link() + body, f"make bridge {name!r}", "bridge")
 
 
 def new_pair(
@@ -127,7 +124,7 @@ def new_pair(
         + attribute(_IFLA_MASTER, bridge)
         + _kind("veth", nested(_VETH_PEER, far))
     )
-    return Message(_NEW_LINK, CREATE | EXCLUSIVE, _link() + near, f"make link {name!r}")
+    return Message(_NEW_LINK, CREATE | EXCLUSIVE, _link() + near, f"make link {name!r}", "pair")
 
 
 def set_port(name: str, *, alias: str, isolated: bool) -> Message:
@@ -139,17 +136,17 @@ def set_port(name: str, *, alias: str, isolated: bool) -> Message:
     )
     info = nested(_IFLA_LINKINFO, attribute(_INFO_SLAVE_KIND, b"bridge"), port)
     body = attribute(_IFLA_IFNAME, name) + attribute(_IFLA_IFALIAS, alias) + info
-    return Message(_NEW_LINK, 0, _link() + body, f"set port {name!r}")
+    return Message(_NEW_LINK, 0, _link() + body, f"set port {name!r}", "port")
 
 
 def set_up(name: str, *, alias: str = "") -> Message:
     words = attribute(_IFLA_IFALIAS, alias) if alias else b""
     body = _link(flags=UP, change=UP) + attribute(_IFLA_IFNAME, name) + words
-    return Message(_SET_LINK, 0, body, f"set up link {name!r}")
+    return Message(_SET_LINK, 0, body, f"set up link {name!r}", "up")
 
 
 def delete_link(index: int, name: str) -> Message:
-    return Message(_DELETE_LINK, 0, _link(index=index), f"delete link {name!r}")
+    return Message(_DELETE_LINK, 0, _link(index=index), f"delete link {name!r}", "delete")
 
 
 def new_address(index: int, address: IPv4Interface | IPv6Interface, on: str) -> Message:
@@ -159,7 +156,7 @@ def new_address(index: int, address: IPv4Interface | IPv6Interface, on: str) -> 
         body += attribute(_IFA_FLAGS, _NO_DUPLICATE_DETECTION)
     header = _ADDRESS.pack(_family(address.version), address.network.prefixlen, 0, 0, index)
     return Message(
-        _NEW_ADDRESS, CREATE | EXCLUSIVE, header + body, f"give {on!r} address {address}"
+        _NEW_ADDRESS, CREATE | EXCLUSIVE, header + body, f"give {on!r} address {address}", "address"
     )
 
 
@@ -178,7 +175,9 @@ def new_default_route(index: int, gateway: IPv4Address | IPv6Address) -> Message
     family = _family(gateway.version)
     header = _ROUTE.pack(family, 0, 0, 0, _MAIN_TABLE, _STATIC, _UNIVERSE, _UNICAST, 0)
     body = attribute(_RTA_GATEWAY, gateway.packed) + attribute(_RTA_INTERFACE, index)
-    return Message(_NEW_ROUTE, CREATE | EXCLUSIVE, header + body, f"set default route by {gateway}")
+    return Message(
+        _NEW_ROUTE, CREATE | EXCLUSIVE, header + body, f"set default route by {gateway}", "route"
+    )
 
 
 def list_routes(version: int) -> Message:
@@ -191,13 +190,6 @@ def read_route(payload: bytes) -> tuple[int, bytes, int]:
     _, length, *_ = _ROUTE.unpack_from(payload)
     found = attributes(payload[_ROUTE.size :])
     return _number(found, _RTA_INTERFACE), found.get(_RTA_DESTINATION, b""), length
-
-
-def delete_neighbour(index: int, address: IPv4Address | IPv6Address) -> Message:
-    """Forget which MAC an address had."""
-    header = _NEIGHBOUR.pack(_family(address.version), index, 0, 0, 0)
-    body = attribute(_NDA_ADDRESS, address.packed)
-    return Message(_DELETE_NEIGHBOUR, 0, header + body, f"forget neighbour {address}")
 
 
 def _link(index: int = 0, flags: int = 0, change: int = 0) -> bytes:

@@ -10,11 +10,14 @@ import errno
 import os
 import socket
 import struct
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from moored.failpoints import NONE, Failpoints, ToldToFail
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
 REQUEST: Final = 0x1
@@ -50,6 +53,8 @@ class Message:
     payload: bytes
     what: str
     """What it asks for, for whoever is told that it failed."""
+    point: str = "look"
+    """What its fail points are called."""
 
 
 class Refused(OSError):
@@ -66,7 +71,8 @@ class Refused(OSError):
 class Netlink:
     """One socket for routes and links, in the namespace of the thread that makes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, failpoints: Failpoints = NONE) -> None:
+        self._failpoints = failpoints
         self._socket = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
         )
@@ -92,6 +98,14 @@ class Netlink:
 
         Those after one that was refused are done nevertheless.
         """
+        if not self._failpoints:
+            self._ask(messages)
+            return
+        for message in messages:
+            with self._passing(message):
+                self._ask([message])
+
+    def _ask(self, messages: Sequence[Message]) -> None:
         first = self._sequence + 1
         self._socket.send(b"".join(self._packed(m, m.flags | ACK) for m in messages))
         waiting = {first + n: message for n, message in enumerate(messages)}
@@ -131,6 +145,18 @@ class Netlink:
                 if number in (errno.ENODEV, errno.ENOENT):
                     return None
                 raise Refused(number, message.what, _words(flags, body))
+
+    @contextmanager
+    def _passing(self, message: Message) -> Iterator[None]:
+        """Come by the fail points of a message."""
+        try:
+            for side in ("before", "after"):
+                name = f"netlink.{message.point}.{side}"
+                self._failpoints.reach_in_thread(name, limit=ANSWER_WITHIN)
+                if side == "before":
+                    yield
+        except ToldToFail as told:
+            raise OSError(f"cannot {message.what}: {told}") from told
 
     def _packed(self, message: Message, flags: int) -> bytes:
         self._sequence += 1
