@@ -178,6 +178,15 @@ class Changes:
             self.containers.Cleanup, request, to, options, CHANGE_WITHIN
         )
 
+    async def audit(
+        self, *, fix: bool = False, kill: bool = False, **options: Unpack[CallOptions]
+    ) -> wire.AuditResponse:
+        """Look for what bears the server's mark and is on nobody's record; ``fix`` lets it go."""
+        request = wire.AuditRequest(fix=fix, kill=kill)
+        return await self._connection.ask(
+            self.containers.Audit, request, "audit", options, CHANGE_WITHIN
+        )
+
     async def prune(
         self,
         *,

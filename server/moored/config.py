@@ -207,6 +207,9 @@ class Settings(BridgeSettings):
     drain_timeout: Seconds = 30.0
     largest_import: Bytes = 10 * 2**30
     largest_message: Bytes = 4 * 2**20
+    audit_interval: Seconds = 300.0
+    orphan_grace: Seconds = 900.0
+    """For how long something is to be on nobody's record before it is let go."""
     event_retention: Annotated[int, Field(ge=1)] = 10_000
     failpoints: Annotated[str, AfterValidator(_failpoints)] = ""
     """For tests: where to fail, as ``moored.failpoints`` has it."""

@@ -267,6 +267,7 @@ class FakeContainerService(container_stubs.ContainerServiceServicer):
         self.pruned = service.PruneResponse()
         self.network_faults: list[service.NetworkFault] = []
         """What Inspect finds where it is asked to look."""
+        self.audited = service.AuditResponse()
         self.info = service.GetServerInfoResponse(version="1.2.3", instance="moorage")
 
     def enrol(self, spec: wire.ContainerSpec) -> wire.Container:
@@ -422,6 +423,12 @@ class FakeContainerService(container_stubs.ContainerServiceServicer):
     ) -> service.UpdateResponse:
         await self.script.play("Update", request, context)
         return service.UpdateResponse(container=await self.find(request.container, context))
+
+    async def Audit(  # noqa: N802
+        self, request: service.AuditRequest, context: Context
+    ) -> service.AuditResponse:
+        await self.script.play("Audit", request, context)
+        return self.audited
 
     async def Prune(  # noqa: N802
         self, request: service.PruneRequest, context: Context

@@ -28,10 +28,14 @@ def test_every_state_has_its_column() -> None:
     assert {"Frozen" if state == "Paused" else state for state in STATES} == known
 
 
+_OF_NONE = {"Audit", "GetServerInfo", "Watch"}
+"""What is about no container."""
+
+
 def test_every_verb_of_the_service_has_its_line_but_those_about_no_container() -> None:
     service = container_service_pb2.DESCRIPTOR.services_by_name["ContainerService"]
     named = {verb.partition(",")[0] for verb in VERBS}
-    assert {method.name for method in service.methods} - named == {"GetServerInfo", "Watch"}
+    assert {method.name for method in service.methods} - named == _OF_NONE
     execs = exec_service_pb2.DESCRIPTOR.services_by_name["ExecService"]
     of_an_exec = {"InspectExec", "KillExec"}
     assert {method.name for method in execs.methods} - named == of_an_exec

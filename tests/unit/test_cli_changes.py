@@ -141,3 +141,23 @@ async def test_a_wait_can_be_for_the_next_exit(moored: FakeMoored, moorage: Comm
     result = await moorage("wait", "--condition", "next-exit", "web")
     assert (result.code, result.text) == (0, "3\n")
     assert moored.script.requests["Wait"][0].condition == wire.WAIT_CONDITION_NEXT_EXIT
+
+
+async def test_audit_shows_what_is_there_and_fails_until_it_is_gone(
+    moored: FakeMoored, moorage: Command
+) -> None:
+    assert (await moorage("audit")).code == 0
+    found = moored.containers.audited.findings.add(kind="cgroup", key="/x/y.1", alive=True)
+    there = await moorage("audit")
+    assert (there.code, there.text.splitlines()[1].split()) == (
+        1,
+        ["cgroup", "/x/y.1", "yes", "there"],
+    )
+    found.fate.outcome = wire.RELEASE_OUTCOME_FAILED
+    found.fate.reason = "busy"
+    assert "failed: busy" in (await moorage("audit", "--fix")).text
+    found.fate.outcome = wire.RELEASE_OUTCOME_RELEASED
+    found.fate.reason = ""
+    gone = await moorage("audit", "--fix", "--kill")
+    assert gone.code == 0
+    assert moored.script.requests["Audit"][-1] == wire.AuditRequest(fix=True, kill=True)

@@ -28,6 +28,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 ELSEWHERE = {
     "moored.containers",
     "moored.leftovers",
+    "moored.orphans",
     "moored.start.queue",
     "moored.containerd.reachable",
 }

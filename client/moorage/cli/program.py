@@ -12,6 +12,7 @@ import click
 from moorage.addresses import DEFAULT_ADDRESS
 from moorage.cli import (
     attaching,
+    auditing,
     changes,
     codes,
     containers,
@@ -113,6 +114,7 @@ for command in (
     containers.cleanup,
     containers.remove,
     changes.prune,
+    auditing.audit,
     images.images,
     server.info,
     server.completion,

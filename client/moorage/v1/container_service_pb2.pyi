@@ -545,6 +545,36 @@ class AttachResponse(_message.Message):
     heartbeat: AttachResponse.Heartbeat
     def __init__(self, started: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., output: _Optional[_Union[AttachOutput, _Mapping]] = ..., end: _Optional[_Union[AttachEnd, _Mapping]] = ..., heartbeat: _Optional[_Union[AttachResponse.Heartbeat, _Mapping]] = ...) -> None: ...
 
+class AuditRequest(_message.Message):
+    __slots__ = ("fix", "kill")
+    FIX_FIELD_NUMBER: _ClassVar[int]
+    KILL_FIELD_NUMBER: _ClassVar[int]
+    fix: bool
+    kill: bool
+    def __init__(self, fix: bool = ..., kill: bool = ...) -> None: ...
+
+class Finding(_message.Message):
+    __slots__ = ("kind", "key", "of", "known", "alive", "fate")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    OF_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_FIELD_NUMBER: _ClassVar[int]
+    ALIVE_FIELD_NUMBER: _ClassVar[int]
+    FATE_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    key: str
+    of: str
+    known: bool
+    alive: bool
+    fate: ReleasedResource
+    def __init__(self, kind: _Optional[str] = ..., key: _Optional[str] = ..., of: _Optional[str] = ..., known: bool = ..., alive: bool = ..., fate: _Optional[_Union[ReleasedResource, _Mapping]] = ...) -> None: ...
+
+class AuditResponse(_message.Message):
+    __slots__ = ("findings",)
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    findings: _containers.RepeatedCompositeFieldContainer[Finding]
+    def __init__(self, findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ...) -> None: ...
+
 class GetServerInfoRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -140,6 +140,11 @@ class ContainerServiceStub(object):
                 request_serializer=moorage_dot_v1_dot_container__service__pb2.AttachRequest.SerializeToString,
                 response_deserializer=moorage_dot_v1_dot_container__service__pb2.AttachResponse.FromString,
                 _registered_method=True)
+        self.Audit = channel.unary_unary(
+                '/moorage.v1.ContainerService/Audit',
+                request_serializer=moorage_dot_v1_dot_container__service__pb2.AuditRequest.SerializeToString,
+                response_deserializer=moorage_dot_v1_dot_container__service__pb2.AuditResponse.FromString,
+                _registered_method=True)
         self.GetServerInfo = channel.unary_unary(
                 '/moorage.v1.ContainerService/GetServerInfo',
                 request_serializer=moorage_dot_v1_dot_container__service__pb2.GetServerInfoRequest.SerializeToString,
@@ -470,6 +475,22 @@ class ContainerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Audit(self, request, context):
+        """Audit looks at the host and at containerd themselves for what bears this server's mark and is
+        on nobody's record: what a lost ledger, a defect or somebody's hand has left behind. What a
+        record names, and what bears no mark of this server's, is never a finding.
+
+        Without `fix` it changes nothing. With it, it lets go of what it finds, but for runs in which a
+        process lives: those need `kill` too. A second identical call finds nothing more, or what
+        could not be released.
+
+        Errors:
+        UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetServerInfo(self, request, context):
         """GetServerInfo tells what this server is and serves.
         """
@@ -564,6 +585,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.Attach,
                     request_deserializer=moorage_dot_v1_dot_container__service__pb2.AttachRequest.FromString,
                     response_serializer=moorage_dot_v1_dot_container__service__pb2.AttachResponse.SerializeToString,
+            ),
+            'Audit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Audit,
+                    request_deserializer=moorage_dot_v1_dot_container__service__pb2.AuditRequest.FromString,
+                    response_serializer=moorage_dot_v1_dot_container__service__pb2.AuditResponse.SerializeToString,
             ),
             'GetServerInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetServerInfo,
@@ -1051,6 +1077,33 @@ class ContainerService(object):
             '/moorage.v1.ContainerService/Attach',
             moorage_dot_v1_dot_container__service__pb2.AttachRequest.SerializeToString,
             moorage_dot_v1_dot_container__service__pb2.AttachResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Audit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/moorage.v1.ContainerService/Audit',
+            moorage_dot_v1_dot_container__service__pb2.AuditRequest.SerializeToString,
+            moorage_dot_v1_dot_container__service__pb2.AuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

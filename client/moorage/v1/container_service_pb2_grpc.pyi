@@ -284,6 +284,18 @@ class ContainerServiceStub:
       FAILED_PRECONDITION  TTY_MISSING           A size was sent, and there is no terminal.
       UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
     """
+    Audit: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.AuditRequest, _container_service_pb2.AuditResponse]
+    """Audit looks at the host and at containerd themselves for what bears this server's mark and is
+    on nobody's record: what a lost ledger, a defect or somebody's hand has left behind. What a
+    record names, and what bears no mark of this server's, is never a finding.
+
+    Without `fix` it changes nothing. With it, it lets go of what it finds, but for runs in which a
+    process lives: those need `kill` too. A second identical call finds nothing more, or what
+    could not be released.
+
+    Errors:
+      UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+    """
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.GetServerInfoRequest, _container_service_pb2.GetServerInfoResponse]
     """GetServerInfo tells what this server is and serves."""
 
@@ -541,6 +553,18 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
                                                  has the stdin that only one may have; or stdin
                                                  was sent, and not asked for by `start`.
       FAILED_PRECONDITION  TTY_MISSING           A size was sent, and there is no terminal.
+      UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+    """
+    Audit: _aio.UnaryUnaryMultiCallable[_container_service_pb2.AuditRequest, _container_service_pb2.AuditResponse]  # type: ignore[assignment]
+    """Audit looks at the host and at containerd themselves for what bears this server's mark and is
+    on nobody's record: what a lost ledger, a defect or somebody's hand has left behind. What a
+    record names, and what bears no mark of this server's, is never a finding.
+
+    Without `fix` it changes nothing. With it, it lets go of what it finds, but for runs in which a
+    process lives: those need `kill` too. A second identical call finds nothing more, or what
+    could not be released.
+
+    Errors:
       UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
     """
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_container_service_pb2.GetServerInfoRequest, _container_service_pb2.GetServerInfoResponse]  # type: ignore[assignment]
@@ -899,6 +923,24 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
                                                      has the stdin that only one may have; or stdin
                                                      was sent, and not asked for by `start`.
           FAILED_PRECONDITION  TTY_MISSING           A size was sent, and there is no terminal.
+          UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+        """
+
+    @_abc_1.abstractmethod
+    def Audit(
+        self,
+        request: _container_service_pb2.AuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_container_service_pb2.AuditResponse, _abc.Awaitable[_container_service_pb2.AuditResponse]]:
+        """Audit looks at the host and at containerd themselves for what bears this server's mark and is
+        on nobody's record: what a lost ledger, a defect or somebody's hand has left behind. What a
+        record names, and what bears no mark of this server's, is never a finding.
+
+        Without `fix` it changes nothing. With it, it lets go of what it finds, but for runs in which a
+        process lives: those need `kill` too. A second identical call finds nothing more, or what
+        could not be released.
+
+        Errors:
           UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
         """
 

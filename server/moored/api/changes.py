@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final
 from moorage.v1 import container_service_pb2 as wire
 from moored.api import asked, filters, pictures
 from moored.oci import signals
+from moored.verbs.audit import refuse_kill_without_fix
 from moored.verbs.release import Outcome, Released
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
+    from moored.verbs.audit import Auditor, Finding
     from moored.verbs.cleanup import Cleaner
     from moored.verbs.kill import Killer
     from moored.verbs.pause import Pauser
@@ -42,6 +44,7 @@ class ChangesDesk:
     cleaner: Cleaner
     pruner: Pruner
     seal: Callable[[bytes], str]
+    auditor: Auditor
 
     async def stop(self, request: wire.StopRequest) -> wire.StopResponse:
         outcome = await self.stopper.stop(
@@ -117,9 +120,26 @@ class ChangesDesk:
             container=pictures.container(outcome.snapshot),
         )
 
+    async def audit(self, request: wire.AuditRequest) -> wire.AuditResponse:
+        refuse_kill_without_fix(fix=request.fix, kill=request.kill)
+        findings = await self.auditor.audit(fix=request.fix, kill=request.kill)
+        return wire.AuditResponse(findings=map(_finding, findings))
+
     async def prune(self, request: wire.PruneRequest) -> wire.PruneResponse:
         outcome = await self.pruner.prune(filters.read(request.filter))
         return wire.PruneResponse(removed=outcome.removed, incomplete=outcome.incomplete)
+
+
+def _finding(finding: Finding) -> wire.Finding:
+    trace = finding.trace
+    return wire.Finding(
+        kind=trace.kind,
+        key=trace.key,
+        of=trace.of,
+        known=finding.known,
+        alive=trace.alive,
+        fate=_released(finding.fate) if finding.fate else None,
+    )
 
 
 def _signal(request: wire.StopRequest | wire.RestartRequest | wire.KillRequest) -> int | None:

@@ -111,6 +111,9 @@ class ContainerServicer:
     async def Prune(self, request: wire.PruneRequest, context: Context) -> Any:  # noqa: N802
         return await self.changes.prune(request)
 
+    async def Audit(self, request: wire.AuditRequest, context: Context) -> Any:  # noqa: N802
+        return await self.changes.audit(request)
+
     async def Wait(self, request: wire.WaitRequest, context: Context) -> Any:  # noqa: N802
         if request.condition not in _CONDITIONS:
             raise errors.NotServed(

@@ -198,6 +198,7 @@ def _changes(house: House) -> ChangesDesk:
         cleaner=house.verbs.cleaner,
         pruner=house.verbs.pruner,
         seal=house.adapters.vault.seal,
+        auditor=house.verbs.auditor,
     )
 
 

@@ -16,6 +16,7 @@ from moored.keepers.recovery import Recovery
 from moored.keepers.restarts import Restarts
 from moored.keepers.rules import RulesKeeper
 from moored.keepers.sweep import Sweep
+from moored.keepers.watchman import Watchman
 from moored.verbs.stop import START_AGAIN
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Keepers:
     restarts: Restarts
     census: Census
     rules: RulesKeeper
+    watchman: Watchman
 
     @classmethod
     def build(cls, ground: Ground, exits: Exits, verbs: Verbs) -> Keepers:
@@ -50,6 +52,13 @@ class Keepers:
             ),
             hints=_hints(ground),
             rules=RulesKeeper(ground.edge),
+            watchman=Watchman(
+                auditor=verbs.auditor,
+                clock=ground.site.clock,
+                measures=ground.site.measures,
+                interval=ground.site.settings.audit_interval,
+                grace=ground.site.settings.orphan_grace,
+            ),
             census=Census(
                 directory=ground.registry, feed=ground.feed, measures=ground.site.measures
             ),

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from moored.house import streams
 from moored.house.adapters import CALL_SHARE
 from moored.house.ground import Ground, process_ticks
+from moored.house.looks import Looks
 from moored.model.identity import ContainerId
 from moored.network.naming import Naming
 from moored.oci import confinement, lending, runtime_spec
 from moored.oci.host import Host
 from moored.storage import host_secrets
 from moored.verbs.admission import Admission
+from moored.verbs.audit import Auditor
 from moored.verbs.bring_up import BringUp
 from moored.verbs.cleanup import Cleaner
 from moored.verbs.create import Creator
@@ -61,6 +63,7 @@ class Verbs:
     waiter: Waiter
     cleaner: Cleaner
     pruner: Pruner
+    auditor: Auditor
     executor: Executor
     attacher: Attacher
     volumes: VolumeVerbs
@@ -85,6 +88,7 @@ class Verbs:
             waiter=Waiter(ground.registry),
             cleaner=_cleaner(ground, stopper),
             pruner=_pruner(ground),
+            auditor=_auditor(ground),
             executor=streams.executor(ground),
             attacher=streams.attacher(ground, killer),
             volumes=VolumeVerbs(ground.mounts.volumes, ground.owner, ground.site.tracer),
@@ -217,6 +221,17 @@ def _pruner(ground: Ground) -> Pruner:
         owner=ground.owner,
         tracer=ground.site.tracer,
         clock=ground.site.clock,
+    )
+
+
+def _auditor(ground: Ground) -> Auditor:
+    looks = Looks(ground.site.settings.instance, ground.adapters, ground.networks)
+    return Auditor(
+        directory=ground.registry,
+        releaser=ground.releaser,
+        looks=looks.all,
+        owner=ground.owner,
+        tracer=ground.site.tracer,
     )
 
 

@@ -54,6 +54,15 @@ class Reservation:
     attached: Attached
 
 
+@dataclass(frozen=True)
+class Left:
+    """Something on the host that says it is of one run, or of none in particular."""
+
+    kind: Kind
+    key: str
+    run: str
+
+
 class Attacher(Protocol):
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,6 +75,9 @@ class Attacher(Protocol):
     @property
     def ways(self) -> Mapping[Kind, Way]:
         """How each kind of resource that it acquires is released."""
+
+    async def left(self) -> Iterable[Left]:
+        """Return all that is on the host of it, whether a record names it or not."""
 
     def violations(self, asked: Attachment) -> Iterable[Violation]:
         """Yield what cannot be done here, with fields relative to the attachment."""

@@ -16,14 +16,14 @@ from moored.model.network import BRIDGE, Attached
 from moored.model.resources import Kind, Resource
 from moored.network import messages, namespaces, sysctls
 from moored.network.addresses import Addresses
-from moored.network.attaching import AttachRequest, Reservation
+from moored.network.attaching import AttachRequest, Left, Reservation
 from moored.network.bridge_link import BridgeLink
 from moored.network.layout import mac_bytes
 from moored.network.netlink import Netlink
 from moored.uninterrupted import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from moored.holdings import Holdings
     from moored.model.network import Attachment
@@ -55,6 +55,15 @@ class Bridge:
             Kind.ADDRESS: _let_go,
             Kind.BRIDGE: self._remove_bridge,
         }
+
+    async def left(self) -> Iterable[Left]:
+        def found() -> list[Left]:
+            return [
+                Left(Kind.BRIDGE, name, "") if of == BRIDGE else Left(Kind.LINK, name, of)
+                for name, of in self._link.left()
+            ]
+
+        return await in_thread(found)
 
     def violations(self, asked: Attachment) -> Iterator[Violation]:
         yield from self._addresses.violations(asked)

@@ -63,6 +63,14 @@ class BridgeLink:
                 netlink.ask(messages.delete_link(found.index, name))
         return found is not None
 
+    def left(self) -> Iterator[tuple[str, str]]:
+        """Yield every link that says it is ours, and which run it says it is of."""
+        ours = self._layout.alias("")
+        with self._netlink() as netlink:
+            for found in map(messages.read_link, netlink.list(messages.list_links())):
+                if found.alias.startswith(ours):
+                    yield found.name, found.alias.removeprefix(ours)
+
     def remove_if_idle(self) -> bool:
         """Take the bridge away if it is ours and has no port, and return whether that was so."""
         with self._turn, self._netlink() as netlink:

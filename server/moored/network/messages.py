@@ -71,6 +71,8 @@ class Link:
     mac: bytes
     up: bool
     master: int
+    alias: str = ""
+    """What it tells people of itself."""
 
 
 def get_link(name: str) -> Message:
@@ -93,6 +95,7 @@ def read_link(payload: bytes) -> Link:
         mac=found.get(_IFLA_ADDRESS, b""),
         up=bool(flags & UP),
         master=_number(found, _IFLA_MASTER),
+        alias=text(found.get(_IFLA_IFALIAS, b"")),
     )
 
 

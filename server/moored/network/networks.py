@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from moored.model.network import Attachment
     from moored.model.spec import Spec
     from moored.model.state import Snapshot
-    from moored.network.attaching import Attacher, Reservation, Way
+    from moored.network.attaching import Attacher, Left, Reservation, Way
     from moored.network.sandboxes import Sandbox, Sandboxes
 
 PLANNED_SANDBOX: Final = "<network namespace>"
@@ -164,6 +164,10 @@ class Networks:
     async def _recalled(self, request: AttachRequest, planned: Attached) -> Attached:
         attacher = self._of(planned.network)
         return planned if attacher is None else await attacher.recall(request, planned)
+
+    async def left(self) -> list[Left]:
+        """Return all that is on the host of any network, whether a record names it or not."""
+        return [found for attacher in self.attachers for found in await attacher.left()]
 
     async def _close(self, run: str) -> bool:
         return self.sandboxes.close(RunId(run))

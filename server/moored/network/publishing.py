@@ -16,11 +16,11 @@ from moored.model.resources import Kind, Resource
 from moored.network.attaching import Reservation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from moored.holdings import Holdings
     from moored.model.network import Attached, Attachment
-    from moored.network.attaching import Attacher, AttachRequest, Way
+    from moored.network.attaching import Attacher, AttachRequest, Left, Way
     from moored.network.edge import Edge
     from moored.network.sandboxes import Sandbox
 
@@ -44,6 +44,10 @@ class Publishing:
     @property
     def ways(self) -> Mapping[Kind, Way]:
         return {Kind.PORTS: self.edge.leave, **self.inner.ways}
+
+    async def left(self) -> Iterable[Left]:
+        """The rules are made anew from the records whenever they differ: none is left."""
+        return await self.inner.left()
 
     def violations(self, asked: Attachment) -> Iterator[Violation]:
         if why := self.edge.fault():

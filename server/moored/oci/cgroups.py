@@ -58,6 +58,11 @@ def alive(cgroup: str) -> list[int]:
     return sorted({pid for place in paths(cgroup) for pid in _pids_below(place)})
 
 
+def below(cgroup: str) -> set[str]:
+    """Return the names of what is directly below ``cgroup``, in any hierarchy."""
+    return {child.name for place in paths(cgroup) for child in place.iterdir() if child.is_dir()}
+
+
 def remove(cgroup: str) -> bool:
     """Remove ``cgroup`` with all below it everywhere, and return whether there was any.
 

@@ -111,6 +111,14 @@ class Channels:
         with suppress(FileNotFoundError):
             shutil.rmtree(self.place(run, exec_).directory)
 
+    def list(self) -> list[RunId]:
+        """Return the runs that have something here."""
+        try:
+            names = os.listdir(self._root)
+        except FileNotFoundError:
+            return []
+        return sorted(RunId(name) for name in names if parse_run_id(name))
+
     def remove(self, run: RunId) -> bool:
         """Remove all of a run, and return whether there was anything."""
         try:

@@ -84,6 +84,13 @@ class Places:
         place.mkdir(mode=0o700)
         return place
 
+    def names(self) -> list[str]:
+        """Return what there is a directory of, mounted or not."""
+        try:
+            return sorted(place.name for place in self._root.iterdir())
+        except FileNotFoundError:
+            return []
+
     def clear(self, name: str) -> bool:
         """Unmount all at or below a place, innermost first, and remove it."""
         place = self.path(name)

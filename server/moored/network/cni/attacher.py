@@ -14,14 +14,15 @@ from loguru import logger
 from moored import errors
 from moored.model.network import Attached, Dns
 from moored.model.resources import Kind, Resource
-from moored.network.attaching import Reservation
+from moored.network.attaching import Left, Reservation
 from moored.network.cni import results, wishes
 from moored.network.cni.plugins import PluginFailed
 from moored.network.cni.records import AttachmentId, RecordUnreadable
 from moored.network.cni.wishes import Wish
+from moored.uninterrupted import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from moored.errors import Violation
     from moored.model.network import Attachment
@@ -53,6 +54,10 @@ class PluginNetworks:
     @property
     def ways(self) -> Mapping[Kind, Way]:
         return {Kind.ATTACHMENT: self._detach}
+
+    async def left(self) -> Iterable[Left]:
+        found = await in_thread(self.attachments.records.all)
+        return [Left(Kind.ATTACHMENT, id_.key, id_.run) for id_ in found]
 
     def violations(self, asked: Attachment) -> Iterator[Violation]:
         network = self.catalogue.look().by_name.get(asked.name)
