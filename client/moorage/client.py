@@ -126,19 +126,22 @@ class Client(Changes, Execs):
         *,
         network_statistics: bool = False,
         network_check: bool = False,
+        size: bool = False,
         **options: Unpack[CallOptions],
     ) -> wire.InspectResponse:
-        """Tell what is known of a container. Never waits for anything but a ``network_check``.
+        """Tell what is known of a container. Waits only for a ``network_check``, and for ``size``.
 
-        ``network_statistics``: also what went through each of its interfaces.
+        ``network_statistics``: also what went through each of its interfaces. ``size``: also what
+        its writable layer takes, which containerd counts.
         """
         request = wire.InspectRequest(
             container=container,
             network_statistics=network_statistics,
             network_check=network_check,
+            size=size,
         )
         to = f"inspect container {container!r}"
-        within = CHANGE_WITHIN if network_check else ANSWER_WITHIN
+        within = CHANGE_WITHIN if network_check or size else ANSWER_WITHIN
         return await self._connection.ask(self.containers.Inspect, request, to, options, within)
 
     async def list(

@@ -143,3 +143,23 @@ async def _listed(subject: Subject, *filters: str) -> list[str]:
     request = snapshots_pb2.ListSnapshotsRequest(snapshotter=SNAPSHOTTER, filters=filters)
     replies = await subject.stream(subject.layers.List, request)
     return sorted(info.name for reply in replies for info in reply.info)
+
+
+async def test_usage_counts_what_a_layer_has_by_itself(subject: Subject) -> None:
+    [mount] = await subject.prepare("measured")
+    options = dict(option.partition("=")[::2] for option in mount.options)
+    before = await _usage(subject, "measured")
+    _write(options["upperdir"], 100_000)
+    after = await _usage(subject, "measured")
+    assert after.inodes == before.inodes + 1
+    assert 100_000 <= after.size - before.size < 110_000
+    assert (await refused(_usage(subject, "nothing"))).code is StatusCode.NOT_FOUND
+
+
+def _write(directory: str, size: int) -> None:
+    Path(directory, "file").write_bytes(bytes(size))
+
+
+async def _usage(subject: Subject, key: str) -> snapshots_pb2.UsageResponse:
+    request = snapshots_pb2.UsageRequest(snapshotter=SNAPSHOTTER, key=key)
+    return await subject.call(subject.layers.Usage, request)

@@ -110,6 +110,14 @@ class Snapshots(snapshots_pb2_grpc.SnapshotsServicer):
         space = self._space(request.snapshotter, context)
         return snapshots_pb2.StatSnapshotResponse(info=_layer(space, request.key).info)
 
+    async def Usage(
+        self, request: snapshots_pb2.UsageRequest, context: Context
+    ) -> snapshots_pb2.UsageResponse:
+        place = _layer(self._space(request.snapshotter, context), request.key).place / "fs"
+        found = [place, *place.rglob("*")]
+        blocks = sum(path.lstat().st_blocks for path in found)
+        return snapshots_pb2.UsageResponse(size=blocks * 512, inodes=len(found))
+
     async def List(
         self, request: snapshots_pb2.ListSnapshotsRequest, context: Context
     ) -> AsyncIterator[snapshots_pb2.ListSnapshotsResponse]:

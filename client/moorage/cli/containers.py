@@ -71,10 +71,16 @@ def start(invocation: Invocation, /, containers: tuple[str, ...], dry_run: bool)
 @click.option(
     "--check-networks", is_flag=True, help="Also have the plugins of CNI networks look after it."
 )
+@click.option("--size", is_flag=True, help="Also count what it has written to its layer.")
 @json_option
 @click.pass_obj
 def inspect(
-    invocation: Invocation, /, container: str, statistics: bool, check_networks: bool
+    invocation: Invocation,
+    /,
+    container: str,
+    statistics: bool,
+    check_networks: bool,
+    size: bool,
 ) -> None:
     """Show all that is known of a container.
 
@@ -82,7 +88,10 @@ def inspect(
     """
     reply = invocation.run(
         lambda client: client.inspect(
-            container, network_statistics=statistics, network_check=check_networks
+            container,
+            network_statistics=statistics,
+            network_check=check_networks,
+            size=size,
         )
     )
 
@@ -90,7 +99,11 @@ def inspect(
 
     invocation.answer(
         reply,
-        lambda shown: views.container(shown.container) + network_views.faults(shown.network_faults),
+        lambda shown: (
+            views.container(shown.container)
+            + network_views.faults(shown.network_faults)
+            + (views.layer(shown.layer_usage) if shown.HasField("layer_usage") else "")
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from moorage.cli import limit_options, security_options
 from moorage.cli.network_options import NETWORK_OPTIONS, network_fields
 from moorage.cli.parameters import duration, image_argument
 from moorage.cli.port_options import PORT_OPTIONS, port_fields
+from moorage.cli.secret_options import SECRET_OPTIONS, secret_fields
 from moorage.cli.sharing_options import SHARING_OPTIONS
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ _OPTIONS: Final = (
     *limit_options.PROCESS_OPTIONS,
     *security_options.SECURITY_OPTIONS,
     *SHARING_OPTIONS,
+    *SECRET_OPTIONS,
     restart_option,
     click.option("--rm", "auto_remove", is_flag=True, help="Remove it once it has exited."),
     image_argument,
@@ -124,6 +126,7 @@ def spec_of(
         **security_options.security_of(rest),
         restart_policy=None if restart is None else restart_policy_of(restart),
         **network_fields(rest),
+        **secret_fields(rest),
         **port_fields(rest),
         **rest,
     )

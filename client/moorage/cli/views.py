@@ -94,6 +94,10 @@ def container(shown: wire.Container, now: datetime | None = None) -> str:
     return "\n".join(parts)
 
 
+def layer(usage: service.LayerUsage) -> str:
+    return f"\n\nits layer takes {size(usage.bytes)} in {usage.inodes} files"
+
+
 def _identity(shown: wire.Container, now: datetime) -> Iterator[tuple[str, Cell]]:
     status = shown.status
     yield "id", shown.id

@@ -144,22 +144,26 @@ class PlannedStep(_message.Message):
     def __init__(self, name: _Optional[str] = ..., acquires: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class InspectRequest(_message.Message):
-    __slots__ = ("container", "network_statistics", "network_check")
+    __slots__ = ("container", "network_statistics", "network_check", "size")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     NETWORK_STATISTICS_FIELD_NUMBER: _ClassVar[int]
     NETWORK_CHECK_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
     container: str
     network_statistics: bool
     network_check: bool
-    def __init__(self, container: _Optional[str] = ..., network_statistics: bool = ..., network_check: bool = ...) -> None: ...
+    size: bool
+    def __init__(self, container: _Optional[str] = ..., network_statistics: bool = ..., network_check: bool = ..., size: bool = ...) -> None: ...
 
 class InspectResponse(_message.Message):
-    __slots__ = ("container", "network_faults")
+    __slots__ = ("container", "network_faults", "layer_usage")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FAULTS_FIELD_NUMBER: _ClassVar[int]
+    LAYER_USAGE_FIELD_NUMBER: _ClassVar[int]
     container: _container_pb2.Container
     network_faults: _containers.RepeatedCompositeFieldContainer[NetworkFault]
-    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., network_faults: _Optional[_Iterable[_Union[NetworkFault, _Mapping]]] = ...) -> None: ...
+    layer_usage: LayerUsage
+    def __init__(self, container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., network_faults: _Optional[_Iterable[_Union[NetworkFault, _Mapping]]] = ..., layer_usage: _Optional[_Union[LayerUsage, _Mapping]] = ...) -> None: ...
 
 class NetworkFault(_message.Message):
     __slots__ = ("network", "interface", "reason")
@@ -170,6 +174,14 @@ class NetworkFault(_message.Message):
     interface: str
     reason: str
     def __init__(self, network: _Optional[str] = ..., interface: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class LayerUsage(_message.Message):
+    __slots__ = ("bytes", "inodes")
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    INODES_FIELD_NUMBER: _ClassVar[int]
+    bytes: int
+    inodes: int
+    def __init__(self, bytes: _Optional[int] = ..., inodes: _Optional[int] = ...) -> None: ...
 
 class ListRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "filter")

@@ -260,7 +260,11 @@ class ContainerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Inspect(self, request, context):
-        """Inspect tells what is known of one container. Never waits. Changes nothing.
+        """Inspect tells what is known of one container. Changes nothing. Never waits, but for what a
+        request asks for beside the record.
+
+        Errors:
+        UNAVAILABLE          RUNTIME_UNREACHABLE   Only with size: containerd does not answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

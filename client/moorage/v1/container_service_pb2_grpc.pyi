@@ -130,7 +130,12 @@ class ContainerServiceStub:
       INTERNAL             LEDGER_FAILED           The record could not be written; undone.
     """
     Inspect: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.InspectRequest, _container_service_pb2.InspectResponse]
-    """Inspect tells what is known of one container. Never waits. Changes nothing."""
+    """Inspect tells what is known of one container. Changes nothing. Never waits, but for what a
+    request asks for beside the record.
+
+    Errors:
+      UNAVAILABLE          RUNTIME_UNREACHABLE   Only with size: containerd does not answer.
+    """
     List: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.ListRequest, _container_service_pb2.ListResponse]
     """List tells what is known of all containers, by age, oldest first. Never waits.
 
@@ -401,7 +406,12 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
       INTERNAL             LEDGER_FAILED           The record could not be written; undone.
     """
     Inspect: _aio.UnaryUnaryMultiCallable[_container_service_pb2.InspectRequest, _container_service_pb2.InspectResponse]  # type: ignore[assignment]
-    """Inspect tells what is known of one container. Never waits. Changes nothing."""
+    """Inspect tells what is known of one container. Changes nothing. Never waits, but for what a
+    request asks for beside the record.
+
+    Errors:
+      UNAVAILABLE          RUNTIME_UNREACHABLE   Only with size: containerd does not answer.
+    """
     List: _aio.UnaryUnaryMultiCallable[_container_service_pb2.ListRequest, _container_service_pb2.ListResponse]  # type: ignore[assignment]
     """List tells what is known of all containers, by age, oldest first. Never waits.
 
@@ -687,7 +697,12 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _container_service_pb2.InspectRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_container_service_pb2.InspectResponse, _abc.Awaitable[_container_service_pb2.InspectResponse]]:
-        """Inspect tells what is known of one container. Never waits. Changes nothing."""
+        """Inspect tells what is known of one container. Changes nothing. Never waits, but for what a
+        request asks for beside the record.
+
+        Errors:
+          UNAVAILABLE          RUNTIME_UNREACHABLE   Only with size: containerd does not answer.
+        """
 
     @_abc_1.abstractmethod
     def List(

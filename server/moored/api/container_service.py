@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from moorage.v1 import container_service_pb2 as wire
 from moored import errors
-from moored.api import asked, network_pictures, pictures
+from moored.api import asked, pictures
 from moored.errors import Violation
 from moored.verbs.wait import Condition
 
@@ -21,16 +21,15 @@ if TYPE_CHECKING:
 
     from moored.api.attaching import AttachDesk
     from moored.api.changes import ChangesDesk
+    from moored.api.inspecting import InspectDesk
     from moored.api.listing import ListingDesk
     from moored.api.logs import LogsDesk
     from moored.api.once import Mark
-    from moored.api.pictures import Pictures
     from moored.api.server_info import ServerInfo
     from moored.api.serving import Context
     from moored.api.starting import StartingDesk
     from moored.api.watch import WatchDesk
     from moored.directory import Directory
-    from moored.network.networks import Networks
     from moored.verbs.wait import Waiter
 
 _CONDITIONS: Final[dict[int, Condition]] = {
@@ -48,8 +47,7 @@ _ANSWER_TIME: Final = timedelta(milliseconds=100)
 @dataclass(frozen=True, kw_only=True)
 class ContainerServicer:
     directory: Directory
-    networks: Networks
-    pictures: Pictures
+    inspecting: InspectDesk
     starting: StartingDesk
     changes: ChangesDesk
     listing: ListingDesk
@@ -70,16 +68,7 @@ class ContainerServicer:
         return await self.starting.start(request, mark)
 
     async def Inspect(self, request: wire.InspectRequest, context: Context) -> Any:  # noqa: N802
-        view = self.directory.peek(asked.required(request, "container"))
-        picture = self.pictures.field(view)
-        if request.network_statistics:
-            shown = pictures.container(view.snapshot, view.stage)
-            network_pictures.count(shown, view.snapshot)
-            picture = wire.InspectResponse(container=shown).SerializeToString()
-        if request.network_check:
-            faults = network_pictures.faults(await self.networks.check(view.snapshot))
-            picture += faults.SerializeToString()
-        return picture
+        return await self.inspecting.inspect(request)
 
     async def List(self, request: wire.ListRequest, context: Context) -> Any:  # noqa: N802
         return self.listing.page(request)

@@ -26,6 +26,7 @@ from moored.api.changes import ChangesDesk
 from moored.api.container_service import ContainerServicer
 from moored.api.exec_service import ExecServicer
 from moored.api.image_service import ImageServicer
+from moored.api.inspecting import InspectDesk
 from moored.api.listing import ListingDesk
 from moored.api.logs import LogsDesk
 from moored.api.pictures import Pictures
@@ -167,8 +168,7 @@ def _containers(house: House, info: ServerInfo) -> ContainerServicer:
     pictures = Pictures()
     return ContainerServicer(
         directory=house.registry,
-        networks=house.networks,
-        pictures=pictures,
+        inspecting=_inspecting(house, pictures),
         starting=StartingDesk(
             directory=house.registry,
             creator=house.verbs.creator,
@@ -184,6 +184,15 @@ def _containers(house: House, info: ServerInfo) -> ContainerServicer:
         watch=WatchDesk(directory=house.registry, feed=house.feed, pictures=pictures),
         attaching=AttachDesk(attacher=house.verbs.attacher),
         server_info=info,
+    )
+
+
+def _inspecting(house: House, pictures: Pictures) -> InspectDesk:
+    return InspectDesk(
+        directory=house.registry,
+        pictures=pictures,
+        networks=house.networks,
+        layers=house.adapters.layers,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from moored.containerd.connection import Absent, Present
-from moored.containerd.values import Layer, LayerKind, Mount
+from moored.containerd.values import Layer, LayerKind, Mount, Usage
 from moored.containerd_api import snapshots_pb2, snapshots_pb2_grpc
 
 if TYPE_CHECKING:
@@ -92,6 +92,20 @@ class Layers:
         except Absent:
             return None
         return _layer(reply.info)
+
+    async def usage(self, key: str) -> Usage | None:
+        """Return what a layer takes by itself, without those below it, or None without one.
+
+        containerd counts that of a writable one file by file.
+        """
+        request = snapshots_pb2.UsageRequest(snapshotter=self._snapshotter, key=key)
+        try:
+            reply = await self._connection.ask(
+                self._rpc.Usage, request, f"measure layer {key!r}", layer=key
+            )
+        except Absent:
+            return None
+        return Usage(reply.size, reply.inodes)
 
     async def list(self, filters: Iterable[str] = ()) -> list[Layer]:
         """Return the layers that any of containerd's ``filters`` lets through; all without."""

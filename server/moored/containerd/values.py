@@ -88,3 +88,11 @@ class Layer:
     """Empty for the lowest."""
     kind: LayerKind
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a layer takes by itself."""
+
+    bytes: int
+    inodes: int

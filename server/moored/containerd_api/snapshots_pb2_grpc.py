@@ -55,6 +55,11 @@ class SnapshotsStub(object):
                 request_serializer=moored_dot_containerd__api_dot_snapshots__pb2.RemoveSnapshotRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.Usage = channel.unary_unary(
+                '/containerd.services.snapshots.v1.Snapshots/Usage',
+                request_serializer=moored_dot_containerd__api_dot_snapshots__pb2.UsageRequest.SerializeToString,
+                response_deserializer=moored_dot_containerd__api_dot_snapshots__pb2.UsageResponse.FromString,
+                _registered_method=True)
         self.Stat = channel.unary_unary(
                 '/containerd.services.snapshots.v1.Snapshots/Stat',
                 request_serializer=moored_dot_containerd__api_dot_snapshots__pb2.StatSnapshotRequest.SerializeToString,
@@ -94,6 +99,12 @@ class SnapshotsServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Usage(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Stat(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -128,6 +139,11 @@ def add_SnapshotsServicer_to_server(servicer, server):
                     servicer.Remove,
                     request_deserializer=moored_dot_containerd__api_dot_snapshots__pb2.RemoveSnapshotRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'Usage': grpc.unary_unary_rpc_method_handler(
+                    servicer.Usage,
+                    request_deserializer=moored_dot_containerd__api_dot_snapshots__pb2.UsageRequest.FromString,
+                    response_serializer=moored_dot_containerd__api_dot_snapshots__pb2.UsageResponse.SerializeToString,
             ),
             'Stat': grpc.unary_unary_rpc_method_handler(
                     servicer.Stat,
@@ -248,6 +264,33 @@ class Snapshots(object):
             '/containerd.services.snapshots.v1.Snapshots/Remove',
             moored_dot_containerd__api_dot_snapshots__pb2.RemoveSnapshotRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Usage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/containerd.services.snapshots.v1.Snapshots/Usage',
+            moored_dot_containerd__api_dot_snapshots__pb2.UsageRequest.SerializeToString,
+            moored_dot_containerd__api_dot_snapshots__pb2.UsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

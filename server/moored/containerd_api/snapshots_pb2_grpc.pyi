@@ -36,6 +36,7 @@ class SnapshotsStub:
     Mounts: _grpc.UnaryUnaryMultiCallable[_snapshots_pb2.MountsRequest, _snapshots_pb2.MountsResponse]
     Commit: _grpc.UnaryUnaryMultiCallable[_snapshots_pb2.CommitSnapshotRequest, _empty_pb2.Empty]
     Remove: _grpc.UnaryUnaryMultiCallable[_snapshots_pb2.RemoveSnapshotRequest, _empty_pb2.Empty]
+    Usage: _grpc.UnaryUnaryMultiCallable[_snapshots_pb2.UsageRequest, _snapshots_pb2.UsageResponse]
     Stat: _grpc.UnaryUnaryMultiCallable[_snapshots_pb2.StatSnapshotRequest, _snapshots_pb2.StatSnapshotResponse]
     List: _grpc.UnaryStreamMultiCallable[_snapshots_pb2.ListSnapshotsRequest, _snapshots_pb2.ListSnapshotsResponse]
 
@@ -46,6 +47,7 @@ class SnapshotsAsyncStub(SnapshotsStub):
     Mounts: _aio.UnaryUnaryMultiCallable[_snapshots_pb2.MountsRequest, _snapshots_pb2.MountsResponse]  # type: ignore[assignment]
     Commit: _aio.UnaryUnaryMultiCallable[_snapshots_pb2.CommitSnapshotRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     Remove: _aio.UnaryUnaryMultiCallable[_snapshots_pb2.RemoveSnapshotRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    Usage: _aio.UnaryUnaryMultiCallable[_snapshots_pb2.UsageRequest, _snapshots_pb2.UsageResponse]  # type: ignore[assignment]
     Stat: _aio.UnaryUnaryMultiCallable[_snapshots_pb2.StatSnapshotRequest, _snapshots_pb2.StatSnapshotResponse]  # type: ignore[assignment]
     List: _aio.UnaryStreamMultiCallable[_snapshots_pb2.ListSnapshotsRequest, _snapshots_pb2.ListSnapshotsResponse]  # type: ignore[assignment]
 
@@ -77,6 +79,13 @@ class SnapshotsServicer(metaclass=_abc_1.ABCMeta):
         request: _snapshots_pb2.RemoveSnapshotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]: ...
+
+    @_abc_1.abstractmethod
+    def Usage(
+        self,
+        request: _snapshots_pb2.UsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_snapshots_pb2.UsageResponse, _abc.Awaitable[_snapshots_pb2.UsageResponse]]: ...
 
     @_abc_1.abstractmethod
     def Stat(
