@@ -33,12 +33,14 @@ def declaring(*capabilities: str) -> configuration.NetworkList:
 
 def test_what_a_network_does_not_declare_is_refused_by_its_field() -> None:
     found = wishes.refusals(ALL, declaring())
-    assert [v.field for v in found] == ["addresses", "mac_address", "bandwidth", "aliases"]
+    fields = ["addresses", "mac_address", "ports", "bandwidth", "aliases"]
+    assert [v.field for v in found] == fields
     assert "network 'blue' declares no capability 'ips'" in found[0].why
 
 
 def test_what_any_of_its_plugins_declares_a_network_can_do() -> None:
-    assert wishes.refusals(ALL, declaring("ips", "mac", "bandwidth", "aliases")) == []
+    declared = declaring("ips", "mac", "portMappings", "bandwidth", "aliases")
+    assert wishes.refusals(ALL, declared) == []
 
 
 def test_a_wish_for_nothing_asks_for_no_capability() -> None:

@@ -169,6 +169,7 @@ def _spec(case: Case, bind_root: Path) -> ContainerSpec:
         "name": NAME,
         "ipc": "shareable",
         "network": "bridge",
+        "ports": [container_pb2.PortMapping(container_port=80)],
         "stdin": True,
         "mounts": [
             volume("life", "/bin/life"),

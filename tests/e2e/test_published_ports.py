@@ -199,6 +199,20 @@ async def test_a_start_that_fails_lets_its_ports_go(street: Street, town: Wire) 
     assert is_free(street, STREAM, 8080)
 
 
+async def test_a_start_that_fails_when_its_ports_are_published_takes_them_back(
+    site: Site,
+) -> None:
+    with Street() as street:
+        settings = {**SETTINGS, "failpoints": "start.run.before=1*error"}
+        daemon = site.start_moored(settings, host_network=str(street.host.path))
+        async with Wire(daemon.address) as wire:
+            await refused(wire.run(on_bridge(WEB, NAMES, auto_remove=True)))
+        assert street.host.rules() == ""
+        assert is_free(street, STREAM, 8080)
+        assert is_free(street, DATAGRAM, 5353)
+        daemon.stop()
+
+
 async def test_a_run_that_ends_lets_its_ports_go(street: Street, town: Wire) -> None:
     async with running(town, WEB) as (container, _):
         await town.stop(container.id, grace=0)

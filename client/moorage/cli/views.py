@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from moorage.cli import network_views
+from moorage.cli.port_options import published
 from moorage.cli.tables import Cell, Coloured, fields, table
 from moorage.cli.texts import plain
 from moorage.cli.times import age, moment, size, took
@@ -110,6 +111,9 @@ def _identity(shown: wire.Container, now: datetime) -> Iterator[tuple[str, Cell]
     yield "image", shown.spec.image
     if status.image_digest:
         yield "digest", status.image_digest
+    for attached in status.networks:
+        for port in published(attached.ports):
+            yield "published", port
     yield from network_views.interfaces(status)
 
 

@@ -20,7 +20,7 @@ STEPS: Final[dict[str, tuple[Kind, ...]]] = {
     "network": (Kind.SANDBOX,),
     "spec": (),
     "container": (Kind.CONTAINER,),
-    "attach": (Kind.BRIDGE, Kind.ADDRESS, Kind.LINK, Kind.ATTACHMENT),
+    "attach": (Kind.BRIDGE, Kind.ADDRESS, Kind.LINK, Kind.ATTACHMENT, Kind.PORTS),
     "task": (Kind.CGROUP, Kind.BUNDLE, Kind.TASK),
     "compare": (),
     "watch": (),
