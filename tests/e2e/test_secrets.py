@@ -5,15 +5,18 @@ Looked at from inside by /proc/PID/root, and from outside by searching all that 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import secrets
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
+import grpc.aio
 import pytest
 from google.protobuf import json_format
 
@@ -21,12 +24,13 @@ from moorage.v1 import container_pb2, container_service_pb2, event_pb2
 from moorage.v1.container_pb2 import Config, Secret
 from tests.outside import kernel
 from tests.real.collector import collecting
+from tests.real.command import Command
 from tests.real.deadlines import eventually
 from tests.real.specs import shell, sleeper
 from tests.real.wire import Wire, refused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from moorage.v1.container_pb2 import Container
     from tests.real.moored import Moored
@@ -398,3 +402,52 @@ async def test_killed_in_mid_start_moored_leaves_no_secret(
     again = (await own_wire.start("s")).container
     assert inside(again, "/run/secrets/s").read_bytes() == word
     await own_wire.remove("s")
+
+
+@pytest.mark.parametrize("moment", ["directory", "mount", "file"])
+async def test_killed_at_any_moment_of_that_it_leaves_nothing_to_read(
+    own_moored: Moored, own_wire: Wire, moment: str
+) -> None:
+    """The kill comes as soon as the first of it is seen, wherever the start is by then."""
+    places = own_moored.state / "secrets"
+    given = [Secret(name=f"s{number}", value=bytes(1024)) for number in range(64)]
+    spec = sleeper(name="s", ipc="shareable", secrets=given)
+    seen: dict[str, Callable[[], object]] = {
+        "directory": lambda: list(places.glob("*")),
+        "mount": lambda: on_host(own_moored),
+        "file": lambda: list(places.glob("*/*")),
+    }
+    call = own_wire.containers.Start(container_service_pb2.StartRequest(spec=spec))
+    starting = asyncio.ensure_future(call)
+    await asyncio.to_thread(_kill_once, own_moored, seen[moment])
+    with suppress(grpc.aio.AioRpcError):
+        await starting
+    own_moored.start()
+    found = await own_wire.inspect("s")
+    if found.status.state != RUNNING:
+        await own_wire.wait("s")
+        assert on_host(own_moored) == set()
+    await own_wire.remove("s")
+    assert on_host(own_moored) == set()
+    assert os.listdir(places) == []
+
+
+def _kill_once(moored: Moored, seen: Callable[[], object]) -> None:
+    """Look without a pause: what is to be seen lasts for less than a millisecond."""
+    deadline = time.monotonic() + 30
+    while not seen():
+        assert time.monotonic() < deadline
+    moored.kill()
+
+
+async def test_the_command_reads_values_here(moored: Moored, wire: Wire, tmp_path: Path) -> None:
+    (tmp_path / "password").write_bytes(b"from a file")
+    moorage = Command(moored.address)
+    ended = await asyncio.to_thread(
+        moorage,
+        *("run", "--rm", "--secret", f"pw,src={tmp_path / 'password'},mode=0400"),
+        *("--config", "app,src=-,target=/etc/app", "--read-only", "--shm-size", "1m"),
+        *("busybox", "/bin/sh", "-c", "cat /run/secrets/pw /etc/app; stat -c %a /run/secrets/pw"),
+        stdin=b" and stdin ",
+    )
+    assert (ended.code, ended.out) == (0, "from a file and stdin 400\n")

@@ -233,6 +233,12 @@ async def test_a_reboot_is_noticed_once(tmp_path: Path) -> None:
         assert not ledger.rebooted
 
 
+def _modes(directory: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()}
+
+
 async def test_nobody_else_may_read_the_ledger(tmp_path: Path) -> None:
     async with opened(tmp_path):
-        assert (tmp_path / "ledger.db").stat().st_mode & 0o777 == 0o600
+        assert _modes(tmp_path) == dict.fromkeys(
+            ("ledger.db", "ledger.db-shm", "ledger.db-wal"), 0o600
+        )

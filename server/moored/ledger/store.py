@@ -192,6 +192,9 @@ def _resolve(done: asyncio.Future[None], outcome: Exception | None) -> None:
 
 
 def _open(path: Path, boot_id: str) -> tuple[sqlite3.Connection, bool]:
+    # Before it holds anything: the files beside it are made with its mode.
+    path.touch(mode=0o600)
+    path.chmod(0o600)
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         database.execute("PRAGMA journal_mode = WAL")
@@ -203,7 +206,6 @@ def _open(path: Path, boot_id: str) -> tuple[sqlite3.Connection, bool]:
     except BaseException:
         database.close()
         raise
-    path.chmod(0o600)
     return database, rebooted
 
 
