@@ -2,8 +2,8 @@
 
 Each method is one call, named as on the wire: it takes the request's fields as keywords, and
 answers with the generated response. What gRPC offers is not hidden: every method takes
-``timeout``, ``metadata`` and ``wait_for_ready``; ``channel``, ``containers`` and ``images``
-are the channel and the generated stubs. Errors are those of ``moorage.errors``.
+``timeout``, ``metadata`` and ``wait_for_ready``; ``channel``, ``containers``, ``images`` and
+``volumes`` are the channel and the generated stubs. Errors are those of ``moorage.errors``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from moorage.v1 import image_service_pb2 as image_wire
 from moorage.v1.container_service_pb2_grpc import ContainerServiceStub
 from moorage.v1.exec_service_pb2_grpc import ExecServiceStub
 from moorage.v1.image_service_pb2_grpc import ImageServiceStub
+from moorage.v1.volume_service_pb2_grpc import VolumeServiceStub
+from moorage.volumes import VolumeCalls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from moorage.v1.container_pb2 import Container, ContainerSpec
 
 
-class Client(Changes, Execs):
+class Client(Changes, Execs, VolumeCalls):
     """``async with Client() as client``: one connection, made when the first call needs it."""
 
     def __init__(
@@ -62,6 +64,7 @@ class Client(Changes, Execs):
         self.containers = ContainerServiceStub(self.channel)
         self.execs = ExecServiceStub(self.channel)
         self.images: Final = ImageServiceStub(self.channel)
+        self.volumes = VolumeServiceStub(self.channel)
 
     async def __aenter__(self) -> Self:
         return self

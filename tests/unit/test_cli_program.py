@@ -35,7 +35,19 @@ COMMANDS = [
         "restart",
         "kill",
     ),
-    *("pause", "resume", "rename", "update", "wait", "cleanup", "rm", "prune", "images", "info"),
+    *(
+        "pause",
+        "resume",
+        "rename",
+        "update",
+        "wait",
+        "cleanup",
+        "rm",
+        "prune",
+        "images",
+        "volume",
+        "info",
+    ),
     "completion",
 ]
 

@@ -32,6 +32,11 @@ def images(address: str, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
 
 
+def volumes(address: str, incomplete: str) -> list[CompletionItem]:
+    listed = _ask(address, lambda client: client.list_volumes(page_size=1000)).volumes
+    return [CompletionItem(one.name) for one in listed if one.name.startswith(incomplete)]
+
+
 def familiar(name: str) -> str:
     """Return what people call an image: ``busybox`` for ``docker.io/library/busybox:latest``."""
     short = name.removeprefix("docker.io/").removeprefix("library/")

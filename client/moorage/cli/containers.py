@@ -208,7 +208,7 @@ async def _reached(
 
 _force: Final = click.option("--force", "-f", is_flag=True, help="Kill it if it runs.")
 _volumes: Final = click.option(
-    "--remove-volumes", "-v", is_flag=True, help="Also its anonymous volumes."
+    "--remove-volumes", "-v", is_flag=True, help="With it its anonymous volumes."
 )
 
 

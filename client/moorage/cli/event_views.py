@@ -35,6 +35,8 @@ def _kind(event: Event) -> str:
         return f"{kind}: {exit_line(event.exit)}"
     if event.HasField("error"):
         return f"{kind}: {event.error.message}"
+    if event.HasField("volume"):
+        return f"{kind}: {event.volume.name} at {event.volume.destination}"
     if event.HasField("restart"):
         return f"{kind}: attempt {event.restart.attempt} at {moment(event.restart.due_time)}"
     return f"{kind}: {event.message}" if event.message else kind

@@ -111,8 +111,22 @@ def _image_names(
     return []
 
 
+def _volume_names(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    with suppress(Exception):
+        from moorage.cli import completing
+
+        return completing.volumes(context.find_root().params["address"], incomplete)
+    return []
+
+
 container_argument: Final = click.argument("container", shell_complete=_container_names)
 containers_argument: Final = click.argument(
     "containers", metavar="CONTAINER...", nargs=-1, required=True, shell_complete=_container_names
+)
+volume_argument: Final = click.argument("volume", shell_complete=_volume_names)
+volumes_argument: Final = click.argument(
+    "volumes", metavar="VOLUME...", nargs=-1, required=True, shell_complete=_volume_names
 )
 image_argument: Final = click.argument("image", shell_complete=_image_names)

@@ -22,6 +22,7 @@ from moorage.cli import (
     logs,
     running,
     server,
+    volumes,
 )
 from moorage.cli.invocation import Invocation, complain
 from moorage.cli.parameters import address as an_address
@@ -116,6 +117,7 @@ for command in (
     changes.prune,
     auditing.audit,
     images.images,
+    volumes.volume,
     server.info,
     server.completion,
 ):

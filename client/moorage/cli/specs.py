@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from moorage.cli import limit_options, security_options
+from moorage.cli.mount_options import MOUNT_OPTIONS, mounts_of
 from moorage.cli.network_options import NETWORK_OPTIONS, network_fields
 from moorage.cli.parameters import duration, image_argument
 from moorage.cli.port_options import PORT_OPTIONS, port_fields
@@ -79,6 +80,7 @@ _OPTIONS: Final = (
     *security_options.SECURITY_OPTIONS,
     *SHARING_OPTIONS,
     *SECRET_OPTIONS,
+    *MOUNT_OPTIONS,
     restart_option,
     click.option("--rm", "auto_remove", is_flag=True, help="Remove it once it has exited."),
     image_argument,
@@ -128,6 +130,7 @@ def spec_of(
         **network_fields(rest),
         **secret_fields(rest),
         **port_fields(rest),
+        mounts=mounts_of(rest),
         **rest,
     )
 

@@ -150,12 +150,21 @@ def _asked(spec: wire.ContainerSpec) -> Iterator[tuple[str, Cell]]:
     yield from network_views.asked(spec)
     if spec.resources.memory_limit:
         yield "memory limit", size(spec.resources.memory_limit)
+    for mount in spec.mounts:
+        yield "mount", _mount(mount)
     if spec.HasField("restart_policy"):
         yield "restarted", _policy(spec.restart_policy)
     if spec.HasField("stop_timeout"):
         yield "stop timeout", took(spec.stop_timeout)
     if spec.auto_remove:
         yield "when exited", "removed"
+
+
+def _mount(mount: wire.Mount) -> str:
+    kind = _word(wire.MountType, mount.type, "MOUNT_TYPE_").lower()
+    source = mount.source or ("anonymous" if kind == "volume" else "")
+    told = [kind, *([source] if source else []), "at", mount.destination]
+    return " ".join((*told, *(["(read-only)"] if mount.read_only else [])))
 
 
 def _policy(policy: wire.RestartPolicy) -> str:
