@@ -58,7 +58,7 @@ class VolumeDirectories:
         self.make(name)
         self.settle(name, go_on)
         home = self._home(name)
-        if any(os.scandir(home / "data")):
+        if os.listdir(home / "data"):
             return
         (home / "new").mkdir(mode=0o700)
         if _copied(rootfs, inside, home / "new", go_on):
