@@ -2,9 +2,10 @@
 
     python -m bench.chatty_container [SECONDS]
 
-A real moored on a private containerd; a container writes about 200 MB/s to its stdout, first for
-nobody, then for one who is attached and reads nothing. Prints the rate, moored's own processor
-time, and how long Inspect takes, asked by a process of its own; removes all that it started.
+A real moored on a private containerd; a container writes about 200 MB/s, first to nowhere, then to
+its stdout for nobody, then for one who is attached and reads nothing. Prints the rate, moored's own
+processor time, and how long Inspect takes, asked by a process of its own; removes all that it
+started.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from tests.real.moored import Moored
 
 _SECONDS: Final = 8.0
-_CHATTY: Final = "while :; do dd if=/dev/zero bs=1M count=20 2>/dev/null; usleep 90000; done"
+_CHATTY: Final = "while :; do dd if=/dev/zero bs=1M count=20 2>/dev/null; usleep 60000; done"
+_AS_BUSY: Final = _CHATTY.replace("dd if=", "dd of=/dev/null if=")
+"""The same work for the processors, and no output: what the machine itself does to Inspect."""
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -59,6 +62,8 @@ async def _measure(site: Site, seconds: float) -> None:
     async with Wire(daemon.address) as wire, wire.running(sleeper()) as quiet:
         await asyncio.to_thread(measure, daemon.address, 1.0, quiet.id)
         print("nothing written      ", await _figures(daemon, seconds, "", quiet.id))
+        async with wire.running(shell(_AS_BUSY)):
+            print("as busy, and silent  ", await _figures(daemon, seconds, "", quiet.id))
         async with wire.running(shell(_CHATTY)) as chatty:
             print("nobody attached      ", await _figures(daemon, seconds, chatty.id, chatty.id))
         async with wire.running(shell(_CHATTY)) as chatty, attached(wire, chatty.id) as deaf:

@@ -91,3 +91,14 @@ async def test_a_process_that_is_gone_already_is_not_waited_for(
 async def test_the_heir_of_a_pid_is_not_waited_for(child: subprocess.Popen[bytes]) -> None:
     identity = _identity(child)
     assert await processes.wait_gone(replace(identity, start_ticks=1), within=10)
+
+
+def test_one_that_runs_is_not_ending_and_one_that_has_exited_is(
+    child: subprocess.Popen[bytes],
+) -> None:
+    assert not processes.is_ending(child.pid)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert processes.is_ending(child.pid)
+    child.wait()
+    assert processes.is_ending(child.pid)

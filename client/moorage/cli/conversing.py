@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from moorage.cli.terminal import Terminal
-    from moorage.execs import Connected
+    from moorage.connected import Connected
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _MEANT_FOR_IT: Final = (

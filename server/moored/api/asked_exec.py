@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 DEFAULT_OUTPUT: Final = 1 << 20
 LARGEST_OUTPUT: Final = 3 << 20
+LARGEST_KEPT: Final = 1 << 16
+"""Bytes of an answer that stays in the ledger for a day."""
 LARGEST_STDIN: Final = 1 << 20
 LONGEST_RUN: Final = 3600.0
 """Seconds that a command may take whose caller gave no limit."""
@@ -53,9 +55,12 @@ def start_window(message: exec_service_pb2.ExecStart) -> WindowSize | None:
 
 
 def output_limit(request: exec_service_pb2.ExecSyncRequest) -> int:
-    if request.output_limit > LARGEST_OUTPUT:
-        raise asked.refused("output_limit", f"must be at most {LARGEST_OUTPUT}")
-    return request.output_limit or DEFAULT_OUTPUT
+    named = bool(request.request_id)
+    largest = LARGEST_KEPT if named else LARGEST_OUTPUT
+    if request.output_limit > largest:
+        why = " with a request_id, whose answer is kept" if named else ""
+        raise asked.refused("output_limit", f"must be at most {largest}{why}")
+    return request.output_limit or (LARGEST_KEPT if named else DEFAULT_OUTPUT)
 
 
 def stdin(request: exec_service_pb2.ExecSyncRequest) -> bytes:

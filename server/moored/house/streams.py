@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from moored.house.adapters import CALL_SHARE
 from moored.model.execs import ExecId
-from moored.oci import exec_process, sessions
+from moored.oci import exec_process, processes, sessions
 from moored.verbs import exec_user
 from moored.verbs.attach import Attacher
 from moored.verbs.exec_book import ExecBook
 from moored.verbs.exec_life import ExecLife
+from moored.verbs.exec_reasons import Reasons
 from moored.verbs.execute import Executor
 from moored.verbs.run_streams import RunStreams
 from moored.verbs.stdin import Stdins
@@ -35,12 +36,12 @@ _END_SHARE = 0.4
 def run_streams(site: Site, adapters: Adapters, owner: Owner, limits: Limits) -> RunStreams:
     life = ExecLife(
         executions=adapters.executions,
-        tasks=adapters.tasks,
         containers=adapters.containers,
         channels=adapters.channels,
         find_user=exec_user.find,
         build_process=exec_process.build,
         kill_members=partial(_kill_members, site.settings.instance),
+        reasons=Reasons(adapters.tasks, processes.is_ending),
         gate=asyncio.Semaphore(2 * (os.cpu_count() or 1)),
         tracer=site.tracer,
         clock=site.clock,

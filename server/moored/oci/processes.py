@@ -15,8 +15,11 @@ from typing import Final
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _STATE: Final = 0
+_FLAGS: Final = 6
 _START_TICKS: Final = 19
-"""Where proc(5)'s fields 3 and 22 are, counted from the end of the command's name."""
+"""Where proc(5)'s fields 3, 9 and 22 are, counted from the end of the command's name."""
+_EXITING: Final = 0x4
+"""The kernel's PF_EXITING."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,12 @@ def identity(pid: int) -> ProcessIdentity | None:
 def is_alive(process: ProcessIdentity) -> bool:
     """Return whether this very process runs. A zombie is not alive."""
     return identity(process.pid) == process
+
+
+def is_ending(pid: int) -> bool:
+    """Return whether ``pid`` has exited or is about to: the kernel ends a namespace in between."""
+    fields = _stat(pid)
+    return fields is None or fields[_STATE] in "ZXx" or bool(int(fields[_FLAGS]) & _EXITING)
 
 
 async def wait_gone(process: ProcessIdentity, within: float) -> bool:

@@ -12,28 +12,28 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from signal import SIGHUP, SIGKILL
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from loguru import logger
 
 from moored import errors
-from moored.containerd.values import Phase
-from moored.model.execs import EndReason
 from moored.model.exits import Origin, of_process, unseen
 from moored.uninterrupted import in_thread
+from moored.verbs.exec_reasons import not_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from opentelemetry.trace import Tracer
 
-    from moored.containerd.values import ContainerRecord, ProcessExit, Task
-    from moored.model.execs import Exec, ExecId, ExecSpec, WindowSize
+    from moored.model.execs import Exec, ExecSpec
     from moored.model.exits import Exit
     from moored.model.identity import RunId
     from moored.model.users import Identity
     from moored.saga import Clock
     from moored.storage.channels import Channels
+    from moored.verbs.exec_needs import Containers, Executions
+    from moored.verbs.exec_reasons import Reasons
     from moored.verbs.exec_session import Session
 
 GRACE: Final = 1.0
@@ -45,45 +45,16 @@ _LONGEST_PAUSE: Final = 5.0
 """Seconds between two tries at what containerd did not do."""
 
 
-class Executions(Protocol):
-    async def prepare(
-        self,
-        run: RunId,
-        exec_id: ExecId,
-        process: bytes,
-        *,
-        stdin: str,
-        stdout: str,
-        stderr: str,
-        terminal: bool,
-    ) -> None: ...
-    async def start(self, run: RunId, exec_id: ExecId, *, within: float) -> int: ...
-    async def wait(self, run: RunId, exec_id: ExecId) -> ProcessExit | None: ...
-    async def kill(self, run: RunId, exec_id: ExecId, signal: int) -> bool: ...
-    async def delete(self, run: RunId, exec_id: ExecId) -> bool: ...
-    async def pid(self, run: RunId, exec_id: ExecId) -> int: ...
-    async def resize(self, run: RunId, window: WindowSize, exec_id: str) -> bool: ...
-    async def close_stdin(self, run: RunId, exec_id: str) -> bool: ...
-
-
-class Tasks(Protocol):
-    async def get(self, run: RunId) -> Task | None: ...
-
-
-class Containers(Protocol):
-    async def get(self, run: str) -> ContainerRecord | None: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class ExecLife:
     executions: Executions
-    tasks: Tasks
     containers: Containers
     channels: Channels
     find_user: Callable[[ExecSpec, int], Identity | None]
     build_process: Callable[[bytes, ExecSpec, Identity | None], bytes]
     kill_members: Callable[[RunId, int], int]
     """Kills what a process has started, by the process's pid."""
+    reasons: Reasons
     gate: asyncio.Semaphore
     """How many may be begun at a time: each executes the runtime, as a start does."""
     tracer: Tracer
@@ -98,7 +69,7 @@ class ExecLife:
                 await self._begin(session)
         except Exception as error:  # noqa: BLE001  # whoever waits for it gets it
             gone = await self._let_go(session)
-            session.failed(await self._meaning(session.exec, error))
+            session.failed(await self.reasons.of_failure(session.exec, error))
             if not gone:
                 await self._let_go_at_last(session)
             return
@@ -163,7 +134,7 @@ class ExecLife:
         with self.tracer.start_as_current_span("exec.prepare"):
             record = await self.containers.get(exec_.run_id)
             if record is None:
-                raise _not_running(exec_)
+                raise not_running(exec_)
             who = await in_thread(partial(self.find_user, exec_.spec, wiring.beside))
             stderr = wiring.output and not exec_.spec.tty
             if wiring.output:
@@ -182,7 +153,7 @@ class ExecLife:
     async def _follow(self, session: Session) -> None:
         """Wait for the end of its process, keep what it wrote, and let it go."""
         exit = await self._exit(session.exec)
-        reason = session.reason or await self._why(session.exec, exit)
+        reason = session.reason or await self.reasons.of_end(session, exit)
         session.exited(exit, reason)
         saving = asyncio.create_task(session.save_rest())
         try:
@@ -206,16 +177,6 @@ class ExecLife:
             if seen is None:
                 return unseen(Origin.UNKNOWN, self.clock.now())
             return of_process(seen.status, seen.at)
-
-    async def _why(self, exec_: Exec, exit: Exit) -> EndReason:
-        """Return why it ended that was not told to: the kernel kills all that is in a container."""
-        if exit.origin is Origin.PROCESS or exit.signal not in (0, SIGKILL):
-            return EndReason.EXITED
-        with suppress(errors.MooredError):
-            task = await self.tasks.get(exec_.run_id)
-            if task is None or task.phase is Phase.STOPPED:
-                return EndReason.CONTAINER_ENDED
-        return EndReason.EXITED
 
     async def _let_go_at_last(self, session: Session) -> None:
         pause = _FIRST_PAUSE
@@ -252,31 +213,3 @@ class ExecLife:
         if exec_.pid:
             with suppress(OSError):
                 await in_thread(partial(self.kill_members, exec_.run_id, exec_.pid))
-
-    async def _meaning(self, exec_: Exec, error: Exception) -> Exception:
-        """Return what the runtime's refusal comes from, as far as the task's state tells."""
-        if isinstance(error, FileNotFoundError):  # the run's place went with the run
-            return _not_running(exec_)
-        if not isinstance(error, errors.RuntimeRefused):
-            return error
-        with suppress(errors.MooredError):
-            task = await self.tasks.get(exec_.run_id)
-            if task is None or task.phase is Phase.STOPPED:
-                return _not_running(exec_)
-            if task.phase in (Phase.PAUSED, Phase.PAUSING):
-                return _paused(exec_)
-        return error
-
-
-def _not_running(exec_: Exec) -> errors.ContainerNotRunning:
-    return errors.ContainerNotRunning(
-        f"cannot execute command in container {exec_.container!r}: its process has just ended",
-        container=exec_.container,
-    )
-
-
-def _paused(exec_: Exec) -> errors.ContainerPaused:
-    return errors.ContainerPaused(
-        f"cannot execute command in container {exec_.container!r}: it is paused, resume it first",
-        container=exec_.container,
-    )
