@@ -153,6 +153,22 @@ async def test_one_that_never_ran_has_nothing_to_be_attached_to(wire: Wire) -> N
         assert await error_of(talk) == "RUN_NOT_FOUND"
 
 
+async def test_the_next_run_is_waited_for_and_nothing_of_it_is_missed(wire: Wire) -> None:
+    """Though it has ended, and is removed, at once."""
+    box = await wire.create(shell("echo all; exit 3", auto_remove=True))
+    async with attached(wire, box.id, run=1) as talk:
+        await wire.start(box.id)
+        end = await talk.to_end()
+    assert (bytes(talk.stdout), end.exit.code) == (b"all\n", 3)
+
+
+async def test_one_who_waits_for_a_run_that_does_not_begin_is_told_so(wire: Wire) -> None:
+    spec = container_pb2.ContainerSpec(image="busybox", command=["nope"])
+    async with wire.created(spec) as box, attached(wire, box.id, run=1) as talk:
+        assert (await refused(wire.start(box.id))).reason == "COMMAND_NOT_FOUND"
+        assert await error_of(talk) == "RUN_NOT_FOUND"
+
+
 async def test_neither_the_end_of_moored_nor_its_death_is_felt_by_a_container(
     own_moored: Moored, own_wire: Wire
 ) -> None:

@@ -159,6 +159,13 @@ async def test_a_pipe_goes_through_a_run_and_ends_it(moored: Moored) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (9, b"100000\n", b"no\n")
 
 
+async def test_a_run_that_does_not_begin_says_why(moored: Moored, wire: Wire) -> None:
+    words = ("run", "-i", "--name", "nothing-runs", "busybox", "nope")
+    done = await asyncio.to_thread(_piped, moored.address, words, b"")
+    assert (done.returncode, b"COMMAND_NOT_FOUND" in done.stderr) == (127, True)
+    await wire.remove("nothing-runs")
+
+
 async def test_a_terminal_is_not_made_up(moored: Moored, wire: Wire) -> None:
     async with wire.running(sleeper()) as box:
         done = await asyncio.to_thread(Command(moored.address), "exec", "-it", box.id, "sh")

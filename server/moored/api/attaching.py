@@ -36,7 +36,7 @@ class AttachDesk:
         self, requests: AsyncIterator[wire.AttachRequest]
     ) -> AsyncGenerator[wire.AttachResponse, None]:
         start = (await duplex.first(requests)).start
-        attachment = self.attacher.attach(
+        attachment = await self.attacher.attach(
             asked.within(start, "container", "start"),
             asked_exec.selection(start),
             run=start.run,

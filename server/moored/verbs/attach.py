@@ -17,11 +17,12 @@ from moored.errors import Violation
 from moored.model.execs import window_fault
 from moored.model.identity import run_id
 from moored.model.intent import Action
+from moored.model.state import Starting
 from moored.streams.logs import LogReader, Quiet, Selection
 from moored.verbs.followed_run import RunOfSubject
 
 if TYPE_CHECKING:
-    from moored.directory import Directory, Subject
+    from moored.directory import Directory, Subject, View
     from moored.model.execs import WindowSize
     from moored.model.exits import Exit
     from moored.model.identity import RunId
@@ -75,11 +76,17 @@ class Attacher:
     terminals: Terminals
     killer: Killer
 
-    def attach(
+    async def attach(
         self, reference: str, selection: Selection, *, run: int = 0, stdin: bool = False
     ) -> Attachment:
-        """Return a caller's attachment to a run, to be entered."""
+        """Return a caller's attachment to a run, to be entered.
+
+        The next run is waited for, and so is the end of a start that is under way.
+        """
         subject = self.directory.find(reference)
+        wanted = run or subject.view.snapshot.run
+        if wanted <= subject.view.snapshot.run + 1:
+            await subject.until(lambda view: _has_begun(view, wanted))
         snapshot = subject.view.snapshot
         number = run or snapshot.run
         if not number:
@@ -192,6 +199,12 @@ class Attachment:
                 container=snapshot.id,
             )
         return snapshot
+
+
+def _has_begun(view: View, run: int) -> bool:
+    """Whether there is a run, or will be none: its start may have failed."""
+    begun = view.snapshot.run >= run and not isinstance(view.snapshot.state, Starting)
+    return view.gone or begun
 
 
 def _refuse_beyond(files: RunOutput, selection: Selection) -> None:
