@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
+REASONS = {"INVALID_FIELD", "NETWORK_UNKNOWN", "NOT_SERVED", "RUNTIME_UNKNOWN"}
+"""What a spec is refused with that is wrong in one field."""
 SERVICE = "/moorage.v1.ContainerService"
 HUGE = "x" * (128 * 1024)
 ID = "0123456789abcdef0123456789abcdef"
@@ -165,7 +167,7 @@ async def test_a_wrong_spec_is_refused_by_the_path_of_its_field(
     for refusal_ in (await refused(wire.create(spec)), await refused(wire.run(spec))):
         assert refusal_.code is INVALID
         assert refusal_.fields == (path,)
-        assert refusal_.reason in {"INVALID_FIELD", "NOT_SERVED", "RUNTIME_UNKNOWN"}
+        assert refusal_.reason in REASONS
         assert refusal_.domain == "moorage"
         assert len(refusal_.message) < 4096, "a huge value does not come back"
 

@@ -61,7 +61,7 @@ def test_an_error_is_one_line_with_reason_and_step(moorage: Command) -> None:
     ended = moorage("run", "--rm", "busybox", "/no/such/program")
     line = ended.err.strip()
     assert len(line.splitlines()) == 1
-    assert "task" in line
+    assert "(COMMAND_NOT_FOUND, step spec)" in line
     assert "/no/such/program" in line
 
 

@@ -90,7 +90,7 @@ async def test_every_refusal_is_a_class_with_its_facts(client: Client) -> None:
     with pytest.raises(errors.InvalidField) as invalid:
         await client.create(sleeper(working_dir="etc"))
     assert [violation.field for violation in invalid.value.violations] == ["spec.working_dir"]
-    with pytest.raises(errors.NotServed):
+    with pytest.raises(errors.NetworkUnknown):
         await client.create(sleeper(network="nowhere"))
     with pytest.raises(errors.CheckpointNotEnabled):
         await client.start("nobody", checkpoint="one")
@@ -109,7 +109,7 @@ async def test_a_command_that_is_not_there_is_told_as_such(client: Client) -> No
     spec = container_pb2.ContainerSpec(image="busybox", command=["/no/such"], auto_remove=True)
     with pytest.raises(errors.CommandNotFound) as raised:
         await client.start(spec=spec)
-    assert raised.value.metadata["step"] == "task"
+    assert raised.value.metadata["step"] == "spec"
     assert not raised.value.retriable
 
 
