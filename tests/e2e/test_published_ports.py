@@ -5,6 +5,7 @@ moored runs in a machine of the test's own: nothing here touches the rules of th
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from contextlib import asynccontextmanager
@@ -230,6 +231,23 @@ async def test_who_keeps_sending_by_udp_meets_the_next_container(
             async with running(town, NAMES) as (_, inside):
                 with inside.socket(DATAGRAM, "0.0.0.0", 53) as names:
                     assert exchanged(client, (HOST, 5353), names) == NEIGHBOUR
+
+
+async def test_many_that_come_and_go_at_once_leave_no_port_and_no_rule(
+    street: Street, town: Wire
+) -> None:
+    async def lives(number: int) -> int:
+        fixed = PortMapping(container_port=80, host_port=9000 + number)
+        async with town.running(on_bridge(fixed, PortMapping(container_port=81))) as container:
+            named, chosen = container.status.networks[0].ports
+            assert named.host_port == 9000 + number
+            return int(chosen.host_port)
+
+    for _ in range(2):
+        chosen = await asyncio.gather(*map(lives, range(8)))
+        assert len(set(chosen)) == 8
+        assert street.host.rules() == ""
+        assert all(is_free(street, STREAM, port) for port in (*chosen, *range(9000, 9008)))
 
 
 async def test_a_flush_is_mended(street: Street, town: Wire) -> None:
