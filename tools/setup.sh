@@ -35,6 +35,8 @@ missing_packages() {
     done
     # By its package: the program of the same name in the package busybox is not static.
     [ -e /usr/share/doc/busybox-static ] || echo busybox-static
+    # Plugins are on nobody's path, and two of them call iptables.
+    [ -x /usr/lib/cni/bridge ] || echo containernetworking-plugins
     [ -x .venv/bin/python ] || find_python >/dev/null || echo python3-venv
 }
 
