@@ -221,6 +221,17 @@ async def test_one_plugin_that_fails_to_delete_keeps_none_from_it(bench: Bench) 
     assert bench.left == []
 
 
+async def test_one_that_hangs_at_delete_leaves_the_others_their_time(bench: Bench) -> None:
+    await bench.add(CHAIN)
+    bench.plugin.order("three", "DEL", "hang")
+    with pytest.raises(PluginFailed, match="'three' did not end DEL in"):
+        await bench.with_limits(4.0).attachments.delete(ETH0)
+    assert bench.plugin.world == [f"three,{RUN},eth0"]
+    bench.plugin.obey()
+    assert await bench.attachments.delete(ETH0)
+    assert bench.left == []
+
+
 async def test_a_second_delete_finds_nothing_and_calls_nobody(bench: Bench) -> None:
     await bench.add(conflist("blue", "one"))
     assert await bench.attachments.delete(ETH0) is True

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from moored.network.cni.results import Result
     from moored.network.cni.wishes import Wish
 
+RESERVED: Final = 0.125
+"""Of all the time, what is kept for each plugin that still has to delete after another one."""
 LEAST: Final = 0.05
 """Seconds that a plugin gets where those before it left nothing."""
 
@@ -38,14 +40,17 @@ LEAST: Final = 0.05
 class Budget:
     """The time that the plugins of one attachment have together."""
 
+    seconds: float
     deadline: float
 
     @classmethod
     def of(cls, seconds: float) -> Budget:
-        return cls(time.monotonic() + seconds)
+        return cls(seconds, time.monotonic() + seconds)
 
-    def left(self) -> float:
-        return max(LEAST, self.deadline - time.monotonic())
+    def left(self, *, sparing: int = 0) -> float:
+        """Return the seconds that are left, without a share for each of ``sparing`` others."""
+        share = self.seconds * RESERVED * sparing
+        return max(LEAST, self.deadline - time.monotonic() - share)
 
 
 class Pins(Protocol):
@@ -93,9 +98,10 @@ class Attachments:
             return await in_thread(partial(self._forget, id_))
         budget, failures = Budget.of(self.delete_limit), list[PluginFailed]()
         previous = record.result if versions.has_check(record.version) else None
-        for plugin in reversed(record.network.plugins):
+        for below, plugin in reversed(list(enumerate(record.network.plugins))):
             try:
-                await self._call("DEL", record, plugin, previous, budget)
+                within = budget.left(sparing=below)
+                await self._call("DEL", record, plugin, previous, within)
             except PluginFailed as failure:
                 failures.append(failure)
         if failures:
@@ -112,14 +118,14 @@ class Attachments:
             return False
         budget = Budget.of(self.add_limit)
         for plugin in record.network.plugins:
-            await self._call("CHECK", record, plugin, record.result, budget)
+            await self._call("CHECK", record, plugin, record.result, budget.left())
         return True
 
     async def _add_all(self, record: Record, budget: Budget) -> Result:
         result: Result | None = None
         last = record.network.plugins[-1]
         for plugin in record.network.plugins:
-            answer = await self._call("ADD", record, plugin, record.result, budget)
+            answer = await self._call("ADD", record, plugin, record.result, budget.left())
             result = _understood(plugin, answer, record)
             record = record.with_result(result.raw, done=plugin is last)
             await in_thread(partial(self.records.update, record))
@@ -145,7 +151,7 @@ class Attachments:
         record: Record,
         plugin: Plugin,
         previous: Mapping[str, Any] | None,
-        budget: Budget,
+        within: float,
     ) -> bytes:
         facts = {"cni.network": record.network.name, "cni.plugin": plugin.type}
         call = Call(
@@ -153,7 +159,7 @@ class Attachments:
             plugin=plugin.type,
             variables=_variables(record),
             document=documents.for_attachment(plugin, record, previous),
-            within=budget.left(),
+            within=within,
             spawned=partial(self.records.under_way, record.id),
         )
         with self.tracer.start_as_current_span(f"cni.{command.lower()}", attributes=facts):
