@@ -140,15 +140,33 @@ async def test_one_container_reaches_another_and_the_files_tell_of_the_network(
     assert f"{address}\tasks" in printed
 
 
-async def test_portmap_publishes_a_port_and_takes_it_back(wire: Wire, host: HostNetwork) -> None:
-    ports = {"portMappings": [{"hostPort": 18080, "containerPort": 80, "protocol": "tcp"}]}
-    portmap = {"type": "portmap", "runtimeConfig": ports, "snat": True}
+async def test_portmap_publishes_ports_and_takes_them_back(wire: Wire, host: HostNetwork) -> None:
+    portmap = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
     host.network(network("blue", bridge(host), portmap))
-    async with wire.running(server("blue")) as container:
+    row = PortMapping(container_port=79, host_port=18079, count=2)
+    async with wire.running(server("blue", ports=[row])) as container:
         await wire.until_printed(container.id, "ready")
+        (published,) = container.status.networks[0].ports
+        assert (published.host_port, published.container_port) == (18079, 79)
         assert host.fetch("http://10.203.0.1:18080/") == "serves\n"
-        assert host.rules("18080")
-    assert host.rules("18080") == []
+        assert host.fetch("http://127.0.0.1:18080/") == "serves\n"
+        assert host.rules("18079")
+    assert host.rules("18079", "18080") == []
+
+
+async def test_ports_go_to_the_first_network_and_have_to_be_named(
+    wire: Wire, host: HostNetwork
+) -> None:
+    portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
+    host.network(network("blue", bridge(host), portmap))
+    host.network(network("bare", bridge(host)))
+    unnamed = await refused(wire.create(server("blue", ports=[PortMapping(container_port=80)])))
+    assert unnamed.fields == ("spec.ports[0].host_port",)
+    bare = await refused(
+        wire.create(server("bare", ports=[PortMapping(container_port=80, host_port=18080)]))
+    )
+    assert bare.fields == ("spec.ports",)
+    assert "network 'bare' declares no capability 'portMappings'" in bare.message
 
 
 async def test_ports_of_a_spec_go_to_the_plugin_that_can_publish(
