@@ -1,7 +1,7 @@
 # What there is to do here. Each target sets up what it needs first: `make test` works in a
 # fresh clone, on a fresh Debian 12, as root.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults soak cover beside floor lint format protos states lock clean
+.PHONY: help setup demo test faults soak golden cover beside floor lint format protos states lock clean
 
 BIN := .venv/bin
 TYPED := server client tests demo tools
@@ -26,6 +26,9 @@ faults: setup ## Break every step, undo and release in every way: takes most of 
 soak: setup ## Run the long versions of the tests that have one
 	@$(BIN)/python -m pytest -m soak --deselect tests/e2e/test_matrix.py \
 		--deselect tests/e2e/test_beside_docker.py $(ARGS)
+
+golden: setup ## Compare what requests become with what dockerd makes of them; needs dockerd
+	@$(BIN)/python -m pytest -m soak tests/golden $(ARGS)
 
 cover: setup ## Run all tests, and say which lines and branches none of them runs
 	@$(BIN)/coverage erase

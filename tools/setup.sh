@@ -37,6 +37,9 @@ missing_packages() {
     [ -e /usr/share/doc/busybox-static ] || echo busybox-static
     # Plugins are on nobody's path, and two of them call iptables.
     [ -x /usr/lib/cni/bridge ] || echo containernetworking-plugins
+    # The schema of runtime specs, which tests hold ours to.
+    [ -e /usr/share/doc/golang-github-opencontainers-specs-dev ] ||
+        echo golang-github-opencontainers-specs-dev
     [ -x .venv/bin/python ] || find_python >/dev/null || echo python3-venv
 }
 

@@ -25,6 +25,7 @@ class Identity:
     groups: tuple[int, ...]
     """All, the first included."""
     home: str = HOME
+    """Empty: not known, and left to the runtime."""
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,9 @@ def below(directory: str) -> list[Node]:
     found: list[Node] = []
     for place, names, files in os.walk(directory):
         names[:] = sorted(set(names) - _NEVER)
-        found += filter(None, (find(os.path.join(place, name)) for name in sorted(files)))
+        nodes = (os.path.join(place, name) for name in sorted(files))
+        # A link leads to what its reader has there: /dev/stdin is everybody's own.
+        found += filter(None, (find(node) for node in nodes if not os.path.islink(node)))
         if len(found) > MOST:
             break
     return found[:MOST]

@@ -27,7 +27,7 @@ def user(who: Identity | None, name: str, umask: int | None) -> Json:
 
 
 def with_home(env: list[str], who: Identity | None) -> list[str]:
-    if who is None or any(entry.startswith("HOME=") for entry in env):
+    if who is None or not who.home or any(entry.startswith("HOME=") for entry in env):
         return env
     return [*env, f"HOME={who.home}"]
 

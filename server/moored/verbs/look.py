@@ -6,6 +6,7 @@ Where nobody can look in, numbers still say who it is, and the runtime says whet
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from loguru import logger
@@ -53,7 +54,8 @@ def planned(spec: Spec, image: Image) -> Identity | None:
     """Return who the process is as far as numbers say it; None if a name has to be looked up."""
     user = runtime_spec.user_of(spec, image)
     if users.is_numeric(user) and all(map(users.is_number, spec.supplementary_groups)):
-        return users.resolve(user, spec.supplementary_groups, "", "")
+        known = users.resolve(user, spec.supplementary_groups, "", "")
+        return replace(known, home="")
     return None
 
 

@@ -1,0 +1,1 @@
+"""The runtime specs of equivalent requests, beside those of another engine."""
