@@ -11,7 +11,9 @@ import grpc.aio
 import pytest
 
 from moorage.v1 import container_service_pb2, image_service_pb2
-from moorage.v1.container_pb2 import ContainerSpec
+from moorage.v1.container_pb2 import ContainerSpec, Resources
+from moorage.v1.resources_pb2 import BlkioThrottle, Rlimit
+from moorage.v1.security_pb2 import Device, Seccomp, SystemPaths
 from tests.real.specs import IMAGE, sleeper
 from tests.real.wire import CALL_WITHIN, Refusal, Wire, duration, refusal, refused
 
@@ -72,6 +74,54 @@ SPECS: list[tuple[str, dict[str, Any], str]] = [
     ("an endless stop timeout", {"stop_timeout": duration(1e9)}, "spec.stop_timeout"),
     ("an unknown runtime", {"runtime": "no-such"}, "spec.runtime"),
     ("a runtime that is a path", {"runtime": "/bin/sh"}, "spec.runtime"),
+    ("much environment", {"env": [f"K{n}={'x' * 1000}" for n in range(2000)]}, "spec.env"),
+    ("labels without number", {"labels": {f"k{n}": "" for n in range(20_000)}}, "spec.labels"),
+    ("a capability of nobody", {"capabilities_add": ["FLY"]}, "spec.capabilities_add[0]"),
+    ("a sysctl of the host", {"sysctls": {"vm.swappiness": "1"}}, "spec.sysctls['vm.swappiness']"),
+    (
+        "a sysctl that climbs",
+        {"sysctls": {"net/../../kernel.core_pattern": "|/x"}},
+        "spec.sysctls['net/../../kernel.core_pattern']",
+    ),
+    (
+        "a sysctl of the host's network",
+        {"sysctls": {"net.ipv4.ip_forward": "1"}, "network": "host"},
+        "spec.sysctls['net.ipv4.ip_forward']",
+    ),
+    ("a device that climbs", {"devices": [Device(source="/dev/../etc")]}, "spec.devices[0].source"),
+    (
+        "an access of no kind",
+        {"devices": [Device(source="/dev/null", access="x")]},
+        "spec.devices[0].access",
+    ),
+    ("masked /", {"system_paths": SystemPaths(masked=["/"])}, "spec.system_paths.masked[0]"),
+    (
+        "masked elsewhere",
+        {"system_paths": SystemPaths(masked=["/proc/../x"])},
+        "spec.system_paths.masked[0]",
+    ),
+    ("a filter that is no JSON", {"seccomp": Seccomp(profile="{")}, "spec.seccomp.profile"),
+    ("a filter without end", {"seccomp": Seccomp(profile="[" * 300_000)}, "spec.seccomp.profile"),
+    ("a deep filter", {"seccomp": Seccomp(profile="[" * 100_000)}, "spec.seccomp.profile"),
+    ("a group that climbs", {"supplementary_groups": ["../x"]}, "spec.supplementary_groups[0]"),
+    ("a umask beyond all", {"umask": 0o7777}, "spec.umask"),
+    ("a score beyond all", {"oom_score_adjust": 1001}, "spec.oom_score_adjust"),
+    ("an rlimit of no kind", {"rlimits": [Rlimit(name="x")]}, "spec.rlimits[0].name"),
+    (
+        "more swap than memory and swap",
+        {"resources": Resources(memory_limit=2**24, memory_swap_limit=2**23)},
+        "spec.resources.memory_swap_limit",
+    ),
+    (
+        "processors backwards",
+        {"resources": Resources(cpuset_cpus="3-0")},
+        "spec.resources.cpuset_cpus",
+    ),
+    (
+        "a disk that climbs",
+        {"resources": Resources(blkio_throttles=[BlkioThrottle(path="/dev/../sda", read_bps=1)])},
+        "spec.resources.blkio_throttles[0].path",
+    ),
     ("a network that is not there", {"network": "nowhere"}, "spec.network"),
 ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -23,6 +24,7 @@ from tests.real.wire import Wire, refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from moorage.v1.container_pb2 import ContainerSpec
     from tests.real.moored import Moored
@@ -33,12 +35,13 @@ POLICY = """
 [roles.local]
 privileged = true
 capabilities = ["ALL"]
-devices = ["/dev/fuse", "/dev/loop*"]
+devices = ["/dev/fuse", "/dev/loop*", "/tmp/*"]
 device_rules = true
 cdi_devices = ["moorage.test/*"]
 seccomp = "unconfined"
 system_paths = true
 low_oom_score = true
+apparmor_profiles = ["some-profile"]
 """
 STATUS = "cat /proc/self/status"
 
@@ -51,6 +54,7 @@ def lenient(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mo
     daemon = site.start_moored({"policy": str(policy)})
     yield daemon
     daemon.stop()
+    site.retire_stopped()
 
 
 @pytest.fixture
@@ -174,6 +178,9 @@ async def test_s20_apparmor_is_named_and_refused_where_it_is_not_available(
     if Host.look().apparmor:
         pytest.skip("this host has AppArmor")
     assert (await wire.server()).apparmor == "not available: this kernel has no AppArmor"
+    refusal = await refused(open_wire.create(shell("true", apparmor_profile="some-profile")))
+    assert (refusal.reason, refusal.fields) == ("INVALID_FIELD", ("spec.apparmor_profile",))
+    assert "not available" in refusal.message
     refusal = await refused(wire.create(shell("true", selinux_label="system_u")))
     assert (refusal.reason, refusal.fields) == ("NOT_SERVED", ("spec.selinux_label",))
 
@@ -240,3 +247,34 @@ async def test_with_an_init_orphans_are_reaped_and_signals_passed_on(wire: Wire)
         await wire.stop(container.id)
         assert (await wire.inspect(container.id)).status.exit.code == 7
     assert await printed(wire, shell("echo $$ $(cat /proc/1/comm)", init=True)) != "1 sh\n"
+
+
+async def test_s7_the_host_is_looked_at_again_at_each_start(
+    site: Site, open_wire: Wire, tmp_path: Path
+) -> None:
+    node = tmp_path / "device"
+    os.mknod(node, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    device = Device(source=str(node), destination="/dev/mine")
+    async with open_wire.created(shell("ls /dev/mine", devices=[device])) as container:
+        await open_wire.start(container.id)
+        await open_wire.wait(container.id)
+        assert await open_wire.printed(container.id) == b"/dev/mine\n"
+        node.unlink()
+        before = site.look()
+        refusal = await refused(open_wire.start(container.id))
+        assert (refusal.reason, refusal.fields) == ("INVALID_FIELD", ("spec.devices[0].source",))
+        assert site.changes_since(before) == []
+
+
+async def test_s18_what_the_caller_got_wrong_is_refused_before_anything_is_built(
+    site: Site, wire: Wire
+) -> None:
+    before = site.look()
+    request = container_service_pb2.StartRequest(
+        spec=shell("true", seccomp=Seccomp(profile="{"), capabilities_add=["FLY"])
+    )
+    refusal = await refused(wire.containers.Start(request, timeout=30, wait_for_ready=True))
+    assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert set(refusal.fields) == {"spec.seccomp.profile", "spec.capabilities_add[0]"}
+    assert site.changes_since(before) == []
+    assert await wire.list() == []

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from moorage.v1 import container_service_pb2
-from moorage.v1.container_pb2 import Resources
+from moorage.v1.container_pb2 import ContainerSpec, Resources
 from moorage.v1.resources_pb2 import BlkioThrottle, BlkioWeight, HugepageLimit, Rlimit
 from moored.oci.host import CgroupMode, Host
 from tests.real.specs import shell
@@ -18,7 +19,6 @@ from tests.real.wire import Wire, refused
 if TYPE_CHECKING:
     from typing import Any
 
-    from moorage.v1.container_pb2 import ContainerSpec
 
 pytestmark = pytest.mark.real
 V2 = Host.look().cgroup_mode is CgroupMode.V2
@@ -154,3 +154,21 @@ async def test_a_score_below_zero_needs_the_policys_leave(wire: Wire) -> None:
     )
     assert refusal.fields == ("spec.oom_score_adjust",)
     assert refusal.metadata["rule"] == "low_oom_score"
+
+
+async def test_limits_of_a_container_that_runs_can_change(wire: Wire) -> None:
+    file = f"{GROUP}/pids.max" if V2 else f"{GROUP}/pids/pids.max"
+    spec = shell(f"trap 'cat {file}' USR1; echo ready; while :; do sleep 0.1; done")
+    async with wire.running(spec) as container:
+        await wire.until_printed(container.id, "ready")
+        for limit, seen in ((33, "33"), (0, "max")):
+            request = container_service_pb2.UpdateRequest(
+                container=container.id,
+                spec=ContainerSpec(resources=Resources(pids_limit=limit)),
+                update_mask=FieldMask(paths=["resources.pids_limit"]),
+            )
+            await wire.containers.Update(request, timeout=60, wait_for_ready=True)
+            kill = container_service_pb2.KillRequest(container=container.id, signal="USR1")
+            await wire.containers.Kill(kill, timeout=60, wait_for_ready=True)
+            await wire.until_printed(container.id, seen)
+        assert (await wire.inspect(container.id)).generation == container.generation + 2

@@ -168,6 +168,13 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
         self._store.bus.announce(space.name, "/tasks/paused", event)
         return empty_pb2.Empty()
 
+    async def Update(
+        self, request: tasks_pb2.UpdateTaskRequest, context: Context
+    ) -> empty_pb2.Empty:
+        task = self._task(self._store.there(context), request.container_id)
+        self._store.tell(f"~task {task.process.id} {request.resources.value.decode()}")
+        return empty_pb2.Empty()
+
     async def Resume(
         self, request: tasks_pb2.ResumeTaskRequest, context: Context
     ) -> empty_pb2.Empty:

@@ -19,6 +19,7 @@ from moored import errors
 from moored.model.events import RestartScheduled
 from moored.model.filters import Filter
 from moored.model.intent import Action, Asker, Intent
+from moored.model.limits import Resources
 from moored.model.restart import RestartCondition, RestartPolicy
 from moored.model.spec import Spec
 from moored.model.state import (
@@ -585,3 +586,56 @@ async def test_every_state_of_a_model_is_one_that_a_filter_can_name(world: World
         replace(fitting, labels=(("a", None),)),
     ):
         assert registry.page(None, 9, narrower) == []
+
+
+_LIMITED = Spec(image="", resources=Resources(pids_limit=7, memory_limit=2**24))
+_UPDATE = "Tasks.Update"
+
+
+async def test_new_limits_hold_for_a_run_under_way_before_they_are_on_record(world: World) -> None:
+    started = await world.start(name="web")
+    hold = world.fake.hold(_UPDATE)
+    update = asyncio.create_task(
+        world.verbs.updater.update("web", _LIMITED, ("resources.pids_limit",))
+    )
+    await soon(hold.reached())
+    assert world.snapshot("web") == started
+    hold.release()
+    updated = await soon(update)
+    assert updated.spec.resources == Resources(pids_limit=7)
+    assert updated.generation == started.generation + 1
+
+
+@pytest.mark.parametrize("lost", ["request", "reply"])
+async def test_limits_whose_answer_was_lost_are_not_on_record_and_can_be_asked_for_again(
+    world: World, lost: Literal["request", "reply"]
+) -> None:
+    started = await world.start(name="web")
+    world.fake.lose(lost, _UPDATE)
+    update = world.verbs.updater.update
+    with pytest.raises(errors.RuntimeUnreachable):
+        await soon(update("web", _LIMITED, ("resources",)))
+    assert world.snapshot("web") == started
+    assert (await soon(update("web", _LIMITED, ("resources",)))).spec.resources.pids_limit == 7
+
+
+async def test_limits_that_the_runtime_refuses_change_nothing(world: World) -> None:
+    started = await world.start(name="web")
+    world.fake.refuse(_UPDATE, grpc.StatusCode.UNKNOWN, "device or resource busy")
+    with pytest.raises(errors.RuntimeRefused, match="busy"):
+        await soon(world.verbs.updater.update("web", _LIMITED, ("resources",)))
+    assert world.snapshot("web") == started
+
+
+async def test_limits_of_what_does_not_run_ask_no_runtime(world: World) -> None:
+    await soon(world.verbs.creator.create(replace(STAYS, name="web")))
+    world.fake.refuse(_UPDATE, grpc.StatusCode.UNKNOWN, "must not be asked")
+    updated = await soon(world.verbs.updater.update("web", _LIMITED, ("resources",)))
+    assert updated.spec.resources == _LIMITED.resources
+
+
+async def test_limits_that_no_run_under_way_can_get_are_refused(world: World) -> None:
+    await world.start(name="web")
+    huge = Spec(image="", resources=Resources(nano_cpus=10**13))
+    with pytest.raises(errors.InvalidField, match="nano_cpus"):
+        await soon(world.verbs.updater.update("web", huge, ("resources",)))

@@ -280,3 +280,27 @@ def test_a_list_names_its_members(ranges: list[tuple[int, int]]) -> None:
 
 def test_the_modes_of_the_hosts_are_what_they_are_called() -> None:
     assert (V1.cgroup_mode, V2.cgroup_mode) == (CgroupMode.V1, CgroupMode.V2)
+
+
+def test_a_run_under_way_is_told_of_limits_and_of_their_end() -> None:
+    told = resources.changed(Resources(memory_limit=8 * MB, nano_cpus=10**9), V2)
+    assert told == {
+        "memory": {"limit": 8 * MB, "swap": 8 * MB, "reservation": 1},
+        "cpu": {
+            "shares": 1024,
+            "period": 100_000,
+            "quota": 100_000,
+            "cpus": "0-3",
+            "mems": "0",
+        },
+        "pids": {"limit": -1},
+    }
+    assert resources.changed(Resources(), BARE) == {}
+    assert resources.changed(Resources(), V1)["memory"]["reservation"] == -1
+
+
+def test_what_no_runtime_changes_is_named() -> None:
+    throttled = Resources(blkio_throttles=(BlkioThrottle(DISK, 1),), blkio_weight=10)
+    fields = [found.field for found in resources.fixed(throttled, Resources(pids_limit=1))]
+    assert fields == ["resources.blkio_throttles", "resources.blkio_weight"]
+    assert list(resources.fixed(Resources(), Resources(blkio_weight=10))) == []

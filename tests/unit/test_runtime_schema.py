@@ -47,7 +47,7 @@ def schema() -> jsonschema.Draft4Validator:
 
 
 def _built(pair: Pair, host: Host, who: Identity | None) -> dict[str, Any]:
-    spec = asked.spec(pair.spec)
+    spec = asked.spec(pair.spec, str)
     disks = {throttle.path: _NODE for throttle in spec.resources.blkio_throttles}
     devices = [Given(_NODE, d.destination or d.source, d.access or "rwm") for d in spec.devices]
     request = SpecRequest(

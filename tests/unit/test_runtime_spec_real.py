@@ -239,6 +239,10 @@ class TestSystemCalls:
             pytest.param(56, (0x10000000 | 17, 0, 0), id="clone into a user namespace"),
             pytest.param(135, (0x0040000,), id="personality without address randomisation"),
             pytest.param(321, (0, 0, 0), id="bpf"),
+            pytest.param(246, (0, 0, 0), id="kexec_load"),
+            pytest.param(175, (0, 0, 0), id="init_module"),
+            pytest.param(298, (0, 0, 0), id="perf_event_open"),
+            pytest.param(304, (0, 0, 0), id="open_by_handle_at"),
             pytest.param(323, (0,), id="userfaultfd"),
         ],
     )

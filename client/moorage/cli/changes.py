@@ -9,6 +9,7 @@ import click
 from moorage.cli import codes
 from moorage.cli.filters import filter_of, filter_option
 from moorage.cli.invocation import Invocation, complain
+from moorage.cli.limit_options import resource_options, resources_given, resources_of
 from moorage.cli.parameters import (
     container_argument,
     containers_argument,
@@ -100,13 +101,14 @@ def rename(invocation: Invocation, /, container: str, new_name: str) -> None:
 @click.option("--stop-signal", metavar="SIGNAL", help="What stop sends first.")
 @click.option("--stop-timeout", type=duration, help="How long stop waits before it kills.")
 @click.option("--rm/--no-rm", "auto_remove", default=None, help="Remove it once it has exited.")
+@resource_options
 @containers_argument
 @json_option
 @click.pass_obj
 def update(invocation: Invocation, /, containers: tuple[str, ...], **options: Any) -> int:
     """Change what can change of containers that exist.
 
-    --label replaces all labels. What is not named stays.
+    --label replaces all labels. What is not named stays. New limits hold at once.
     """
     spec, fields = _changed(**options)
     if not fields:
@@ -126,12 +128,15 @@ def _changed(
 
     if label and no_labels:
         raise click.BadParameter("does not go with --label", param_hint="--no-labels")
+    limits, resources = resources_given(rest), resources_of(rest)
     values: dict[str, Any] = {name: value for name, value in rest.items() if value is not None}
     if label or no_labels:
         values["labels"] = labels_of(label)
     if restart is not None:
         values["restart_policy"] = restart_policy_of(restart)
-    return ContainerSpec(**values), [name for name in _CHANGEABLE if name in values]
+    fields = (name for name in _CHANGEABLE if name in values)
+    limited = (f"resources.{limit}" for limit in limits)
+    return ContainerSpec(**values, resources=resources), [*fields, *limited]
 
 
 @click.command()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from moorage.cli.parameters import size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from moorage.v1.container_pb2 import Resources
     from moorage.v1.resources_pb2 import BlkioThrottle, Rlimit
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
 
 _NANO: Final = 10**9
 _UNLIMITED: Final = -1
@@ -142,6 +144,23 @@ def resources_of(options: dict[str, Any]) -> Resources | None:
     values["blkio_throttles"] = _throttles(options)
     resources = Resources(**values)
     return resources if resources.ByteSize() else None
+
+
+def resources_given(options: dict[str, Any]) -> list[str]:
+    """Return the fields of Resources that RESOURCE_OPTIONS gave a value, 0 included."""
+    fields = {**_RESOURCES, "cpu_period": "cpu_period", "cpu_quota": "cpu_quota"}
+    found = [field for name, field in fields.items() if options[name] is not None]
+    if options["blkio_weight_device"]:
+        found.append("blkio_weights")
+    if any(options[name] for name in _THROTTLES):
+        found.append("blkio_throttles")
+    return found
+
+
+def resource_options(command: Command) -> Command:
+    for option in reversed(RESOURCE_OPTIONS):
+        command = option(command)
+    return command
 
 
 def rlimits_of(entries: Iterable[tuple[str, int, int]]) -> list[Rlimit]:

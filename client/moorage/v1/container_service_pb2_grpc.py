@@ -370,13 +370,19 @@ class ContainerServiceServicer(object):
 
     def Update(self, request, context):
         """Update changes what of the spec can change while a container exists: labels, the restart
-        policy, stop_signal, stop_timeout and auto_remove. The generation counts up. The status
-        changes only by what follows from it: a wait for a restart that the new policy does not ask
-        for ends.
+        policy, stop_signal, stop_timeout, auto_remove and resources. The generation counts up. The
+        status changes only by what follows from it: a wait for a restart that the new policy does not
+        ask for ends. New resources hold for a run under way at once, but for limits of single disks and
+        of huge pages, which are refused then; else from the next start on.
 
-        A second identical call changes nothing, and the generation stays.
+        A second identical call changes nothing, and the generation stays. After an error the run has
+        the limits that it had or, where containerd's answer was lost, those that were asked for: the
+        same call again settles it.
 
         Errors:
+        UNAVAILABLE          RUNTIME_UNREACHABLE    containerd does not answer.
+        INTERNAL             RUNTIME_REFUSED        The runtime could not set the limits: less memory
+        than is in use, for one.
         FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
         ABORTED              ETAG_MISMATCH          The spec has changed since.
         """

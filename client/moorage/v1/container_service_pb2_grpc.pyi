@@ -208,13 +208,19 @@ class ContainerServiceStub:
     """
     Update: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.UpdateRequest, _container_service_pb2.UpdateResponse]
     """Update changes what of the spec can change while a container exists: labels, the restart
-    policy, stop_signal, stop_timeout and auto_remove. The generation counts up. The status
-    changes only by what follows from it: a wait for a restart that the new policy does not ask
-    for ends.
+    policy, stop_signal, stop_timeout, auto_remove and resources. The generation counts up. The
+    status changes only by what follows from it: a wait for a restart that the new policy does not
+    ask for ends. New resources hold for a run under way at once, but for limits of single disks and
+    of huge pages, which are refused then; else from the next start on.
 
-    A second identical call changes nothing, and the generation stays.
+    A second identical call changes nothing, and the generation stays. After an error the run has
+    the limits that it had or, where containerd's answer was lost, those that were asked for: the
+    same call again settles it.
 
     Errors:
+      UNAVAILABLE          RUNTIME_UNREACHABLE    containerd does not answer.
+      INTERNAL             RUNTIME_REFUSED        The runtime could not set the limits: less memory
+                                                  than is in use, for one.
       FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
       ABORTED              ETAG_MISMATCH          The spec has changed since.
     """
@@ -484,13 +490,19 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     """
     Update: _aio.UnaryUnaryMultiCallable[_container_service_pb2.UpdateRequest, _container_service_pb2.UpdateResponse]  # type: ignore[assignment]
     """Update changes what of the spec can change while a container exists: labels, the restart
-    policy, stop_signal, stop_timeout and auto_remove. The generation counts up. The status
-    changes only by what follows from it: a wait for a restart that the new policy does not ask
-    for ends.
+    policy, stop_signal, stop_timeout, auto_remove and resources. The generation counts up. The
+    status changes only by what follows from it: a wait for a restart that the new policy does not
+    ask for ends. New resources hold for a run under way at once, but for limits of single disks and
+    of huge pages, which are refused then; else from the next start on.
 
-    A second identical call changes nothing, and the generation stays.
+    A second identical call changes nothing, and the generation stays. After an error the run has
+    the limits that it had or, where containerd's answer was lost, those that were asked for: the
+    same call again settles it.
 
     Errors:
+      UNAVAILABLE          RUNTIME_UNREACHABLE    containerd does not answer.
+      INTERNAL             RUNTIME_REFUSED        The runtime could not set the limits: less memory
+                                                  than is in use, for one.
       FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
       ABORTED              ETAG_MISMATCH          The spec has changed since.
     """
@@ -823,13 +835,19 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_container_service_pb2.UpdateResponse, _abc.Awaitable[_container_service_pb2.UpdateResponse]]:
         """Update changes what of the spec can change while a container exists: labels, the restart
-        policy, stop_signal, stop_timeout and auto_remove. The generation counts up. The status
-        changes only by what follows from it: a wait for a restart that the new policy does not ask
-        for ends.
+        policy, stop_signal, stop_timeout, auto_remove and resources. The generation counts up. The
+        status changes only by what follows from it: a wait for a restart that the new policy does not
+        ask for ends. New resources hold for a run under way at once, but for limits of single disks and
+        of huge pages, which are refused then; else from the next start on.
 
-        A second identical call changes nothing, and the generation stays.
+        A second identical call changes nothing, and the generation stays. After an error the run has
+        the limits that it had or, where containerd's answer was lost, those that were asked for: the
+        same call again settles it.
 
         Errors:
+          UNAVAILABLE          RUNTIME_UNREACHABLE    containerd does not answer.
+          INTERNAL             RUNTIME_REFUSED        The runtime could not set the limits: less memory
+                                                      than is in use, for one.
           FAILED_PRECONDITION  CONTAINER_REMOVING     It is being removed.
           ABORTED              ETAG_MISMATCH          The spec has changed since.
         """

@@ -157,7 +157,9 @@ def _mask(request: wire.UpdateRequest) -> frozenset[str]:
     """Return the names of the spec's fields that are to change."""
     known = request.spec.DESCRIPTOR.fields_by_name
     for position, path in enumerate(request.update_mask.paths):
-        if path not in known:
+        name, _, part = path.partition(".")
+        parts = request.spec.resources.DESCRIPTOR.fields_by_name if name == "resources" else ()
+        if name not in known or (part and part not in parts):
             raise asked.refused(f"update_mask.paths[{position}]", "names no field of ContainerSpec")
     if not request.update_mask.paths:
         raise asked.refused("update_mask", "is required")

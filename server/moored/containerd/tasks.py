@@ -10,6 +10,8 @@ import asyncio
 from signal import SIGKILL
 from typing import TYPE_CHECKING, Final
 
+from google.protobuf import any_pb2
+
 from moored import errors
 from moored.containerd import refusals
 from moored.containerd.connection import Absent
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from moored.containerd.values import Mount, Runtime
     from moored.model.identity import RunId
 
+_RESOURCES: Final = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
 _DELETE_LIMIT: Final = 30.0
 """Seconds. It executes the runtime, stops the shim and unmounts."""
 _SHIM_LOSS_LIMIT: Final = 10.0
@@ -130,6 +133,17 @@ class Tasks:
         request = tasks_pb2.PauseTaskRequest(container_id=run)
         try:
             await self._connection.unary(self._rpc.Pause, request, f"pause task {run!r}", run=run)
+        except Absent:
+            return False
+        return True
+
+    async def update(self, run: RunId, resources: bytes) -> bool:
+        """Give the task the limits of ``resources``, JSON; return whether there was a task."""
+        limits = any_pb2.Any(type_url=_RESOURCES, value=resources)
+        request = tasks_pb2.UpdateTaskRequest(container_id=run, resources=limits)
+        to = f"change limits of task {run!r}"
+        try:
+            await self._connection.unary(self._rpc.Update, request, to, run=run)
         except Absent:
             return False
         return True

@@ -48,6 +48,8 @@ class TasksStub:
     """CloseIO lets go of the end of a process's stdin that the shim itself holds open."""
     Pause: _grpc.UnaryUnaryMultiCallable[_tasks_pb2.PauseTaskRequest, _empty_pb2.Empty]
     Resume: _grpc.UnaryUnaryMultiCallable[_tasks_pb2.ResumeTaskRequest, _empty_pb2.Empty]
+    Update: _grpc.UnaryUnaryMultiCallable[_tasks_pb2.UpdateTaskRequest, _empty_pb2.Empty]
+    """Update gives a running task other limits."""
     Wait: _grpc.UnaryUnaryMultiCallable[_tasks_pb2.WaitRequest, _tasks_pb2.WaitResponse]
     """Wait answers at once for a task that exited and was not deleted."""
 
@@ -70,6 +72,8 @@ class TasksAsyncStub(TasksStub):
     """CloseIO lets go of the end of a process's stdin that the shim itself holds open."""
     Pause: _aio.UnaryUnaryMultiCallable[_tasks_pb2.PauseTaskRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     Resume: _aio.UnaryUnaryMultiCallable[_tasks_pb2.ResumeTaskRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    Update: _aio.UnaryUnaryMultiCallable[_tasks_pb2.UpdateTaskRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Update gives a running task other limits."""
     Wait: _aio.UnaryUnaryMultiCallable[_tasks_pb2.WaitRequest, _tasks_pb2.WaitResponse]  # type: ignore[assignment]
     """Wait answers at once for a task that exited and was not deleted."""
 
@@ -161,6 +165,14 @@ class TasksServicer(metaclass=_abc_1.ABCMeta):
         request: _tasks_pb2.ResumeTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]: ...
+
+    @_abc_1.abstractmethod
+    def Update(
+        self,
+        request: _tasks_pb2.UpdateTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Update gives a running task other limits."""
 
     @_abc_1.abstractmethod
     def Wait(

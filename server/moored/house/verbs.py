@@ -84,7 +84,7 @@ class Verbs:
             killer=killer,
             pauser=Pauser(turns=turns, tasks=tasks, clock=clock),
             renamer=Renamer(turns),
-            updater=Updater(turns),
+            updater=Updater(turns, tasks, Host.look),
             waiter=Waiter(ground.registry),
             cleaner=_cleaner(ground, stopper),
             pruner=_pruner(ground),

@@ -22,7 +22,7 @@ from moored.model.security import (
 )
 
 CHANGEABLE: Final = frozenset(
-    {"labels", "restart_policy", "stop_signal", "stop_timeout", "auto_remove"}
+    {"labels", "restart_policy", "stop_signal", "stop_timeout", "auto_remove", "resources"}
 )
 """The fields that an update may change while the container exists."""
 DEFAULT_STOP_TIMEOUT: Final = timedelta(seconds=10)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from moored.errors import Violation
 from moored.model.policy import Forbidden
 from moored.model.security import UNCONFINED
+from moored.model.security_rules import LARGEST_PROFILE
 from moored.model.sharing import shares
 from moored.oci import capabilities, defaults, seccomp, seccomp_profile
 from moored.oci.host import PRIVATE_NETWORK_SYSCTLS, Host
@@ -27,7 +28,10 @@ DEFAULT_APPARMOR: Final = "moorage-default"
 
 def faults(spec: Spec) -> Iterator[Violation]:
     """Yield what breaks a rule that only this room knows."""
-    if spec.seccomp.profile and (why := seccomp_profile.fault(spec.seccomp.profile)):
+    profile = spec.seccomp.profile
+    if len(profile.encode()) > LARGEST_PROFILE:
+        return  # which a rule of the model's has said
+    if profile and (why := seccomp_profile.fault(profile)):
         yield Violation("seccomp.profile", why)
 
 

@@ -50,6 +50,51 @@ def translate(
     return {name: part for name, part in parts.items() if part}
 
 
+def changed(after: Resources, host: Host) -> dict[str, Any]:
+    """Return what a runtime is told for a run under way: also that there is no limit any more."""
+    free = _unlimited(host)
+    kept = replace(after, blkio_weights=(), blkio_throttles=(), hugepage_limits=())
+    wanted = translate(kept, host, _no_device)
+    return {name: free[name] | wanted.get(name, {}) for name in free if free[name]} | {
+        name: part for name, part in wanted.items() if not free.get(name)
+    }
+
+
+def fixed(before: Resources, after: Resources) -> Iterator[Violation]:
+    """Yield what no runtime changes while a run is under way."""
+    for field in (*_OF_NEW_RUNS, "blkio_weight"):
+        reset = field != "blkio_weight" or not after.blkio_weight
+        if reset and getattr(before, field) != getattr(after, field):
+            yield Violation(f"resources.{field}", "cannot change while the container runs")
+
+
+_OF_NEW_RUNS: Final = ("blkio_weights", "blkio_throttles", "hugepage_limits")
+
+
+def _no_device(path: str) -> DeviceNumber:
+    raise AssertionError(f"{path} is no limit of a run under way")
+
+
+def _unlimited(host: Host) -> dict[str, Json]:
+    """Return the limits of a container that has none, as far as this host can set them."""
+    usable, capacity = host.capacity.usable, host.capacity
+    # Of v2, where a runtime takes 0 for nothing to say, and no limit for all of the memory.
+    unreserved = 1 if host.cgroup_mode == "v2" else UNLIMITED
+    memory: Json = {"limit": UNLIMITED, "reservation": unreserved}
+    if host.limits_swap:
+        memory["swap"] = UNLIMITED
+    cpu: Json = {"shares": 1024} if "cpu" in usable else {}
+    if capacity.limits_processors:
+        cpu |= {"period": period(Resources()) // _MICROSECOND, "quota": UNLIMITED}
+    if "cpuset" in usable:
+        cpu |= {"cpus": capacity.online, "mems": capacity.nodes}
+    return {
+        "memory": memory if "memory" in usable else {},
+        "cpu": cpu,
+        "pids": {"limit": UNLIMITED} if "pids" in usable else {},
+    }
+
+
 def followed(asked: Resources, host: Host) -> Resources:
     """Return ``asked`` without the preferences that this host cannot follow."""
     return replace(asked, **{field: _NONE[field] for field, _ in _unfollowed(asked, host)})

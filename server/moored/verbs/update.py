@@ -1,37 +1,48 @@
 """Update: change what of a spec can change while its container exists. The status follows.
 
-All that follows is that a wait for a restart ends which the new policy does not ask for: no
-update starts, stops or removes anything.
+What follows is that a wait for a restart ends which the new policy does not ask for, and that a
+run under way has its new limits before they are recorded: no update starts, stops or removes
+anything.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from moored import errors
 from moored.errors import Violation
 from moored.model import rules
 from moored.model.events import RestartCancelled, SpecUpdated
 from moored.model.follow_up import ended
+from moored.model.identity import run_id
 from moored.model.restart import decide
 from moored.model.spec import CHANGEABLE
-from moored.model.state import Restarting
-from moored.oci import signals
+from moored.model.state import Frozen, Restarting, Running
+from moored.oci import lending, resources, signals
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
+    from moored.model.identity import RunId
     from moored.model.spec import Spec
     from moored.model.state import Snapshot
+    from moored.oci.host import Host
     from moored.registry import Claim
     from moored.verbs.turns import Turns
+
+
+class Tasks(Protocol):
+    async def update(self, run: RunId, resources: bytes) -> bool: ...
 
 
 @dataclass(frozen=True)
 class Updater:
     turns: Turns
+    tasks: Tasks
+    host: Callable[[], Host]
 
     async def update(
         self,
@@ -41,21 +52,43 @@ class Updater:
         *,
         generation: int | None = None,
     ) -> Snapshot:
-        """Give ``fields`` of the spec the values that they have in ``values``."""
-        _refuse(reference, [Violation(f, _fixed(f)) for f in fields if f not in CHANGEABLE])
-        work = partial(_update, values, fields)
+        """Give ``fields`` of the spec, or of its resources, the values of ``values``."""
+        whole = {field: field.partition(".")[0] for field in fields}
+        _refuse(reference, [Violation(f, _fixed(f)) for f in fields if whole[f] not in CHANGEABLE])
+        work = partial(self._update, values, fields)
         return await self.turns.take("update", reference, generation, work)
 
+    async def _update(self, values: Spec, fields: Collection[str], claim: Claim) -> Snapshot:
+        before = claim.snapshot.spec
+        after = _with(before, values, fields)
+        if after == before:
+            return claim.snapshot
+        _refuse(claim.snapshot.id, list(_violations(before, after)))
+        if after.resources != before.resources:
+            await self._limit(claim.snapshot, after)
+        if _still_due(claim.snapshot, after):
+            return await claim.apply(SpecUpdated(after))
+        return await claim.apply(SpecUpdated(after), RestartCancelled())
 
-async def _update(values: Spec, fields: Collection[str], claim: Claim) -> Snapshot:
-    before = claim.snapshot.spec
-    after = replace(before, **{field: getattr(values, field) for field in fields})
-    if after == before:
-        return claim.snapshot
-    _refuse(claim.snapshot.id, list(_violations(before, after)))
-    if _still_due(claim.snapshot, after):
-        return await claim.apply(SpecUpdated(after))
-    return await claim.apply(SpecUpdated(after), RestartCancelled())
+    async def _limit(self, snapshot: Snapshot, after: Spec) -> None:
+        """Give a run under way its new limits, or refuse those that it or this host cannot have."""
+        host = self.host()
+        found = [*resources.violations(after.resources, host), *lending.problems(after)]
+        runs = isinstance(snapshot.state, Running | Frozen)
+        if runs:
+            found += resources.fixed(snapshot.spec.resources, after.resources)
+        _refuse(snapshot.id, found)
+        if runs:
+            limits = json.dumps(resources.changed(after.resources, host)).encode()
+            await self.tasks.update(run_id(snapshot.id, snapshot.run), limits)
+
+
+def _with(before: Spec, values: Spec, fields: Collection[str]) -> Spec:
+    parts = [field.partition(".")[2] for field in fields if "." in field]
+    limits = {part: getattr(values.resources, part) for part in parts}
+    whole = {field: getattr(values, field) for field in fields if "." not in field}
+    after = replace(before, **whole)
+    return replace(after, resources=replace(after.resources, **limits)) if limits else after
 
 
 def _violations(before: Spec, after: Spec) -> Iterator[Violation]:
