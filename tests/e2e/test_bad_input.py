@@ -122,6 +122,9 @@ SPECS: list[tuple[str, dict[str, Any], str]] = [
         {"resources": Resources(blkio_throttles=[BlkioThrottle(path="/dev/../sda", read_bps=1)])},
         "spec.resources.blkio_throttles[0].path",
     ),
+    ("a cgroup of its own choice", {"cgroup_parent": "/x"}, "spec.cgroup_parent"),
+    ("a user namespace", {"user_namespace": "auto"}, "spec.user_namespace"),
+    ("an SELinux label", {"selinux_label": "a:b"}, "spec.selinux_label"),
     ("a network that is not there", {"network": "nowhere"}, "spec.network"),
 ]
 

@@ -19,13 +19,21 @@ _TYPES: Final[dict[int, str]] = {
 }
 
 
+_REFUSED: Final = {
+    "selinux_label": "is SELinux's, which is not served",
+    "cgroup_parent": "is not served: cgroups of runs lie in the server's own",
+    "user_namespace": "is not served: layers are not made again for other ids yet",
+}
+"""Fields that are there to be refused by name, and why."""
+
+
 def security(message: ContainerSpec) -> dict[str, Any]:
     """Return the fields of the model's spec that are about security and devices."""
-    if message.selinux_label:
-        why = "is SELinux's, which is not served"
-        raise errors.NotServed(
-            f"cannot serve spec.selinux_label: it {why}", Violation("spec.selinux_label", why)
-        )
+    for name, why in _REFUSED.items():
+        if getattr(message, name):
+            raise errors.NotServed(
+                f"cannot serve spec.{name}: it {why}", Violation(f"spec.{name}", why)
+            )
     return {
         "init": message.init,
         "devices": tuple(Device(d.source, d.destination, d.access) for d in message.devices),

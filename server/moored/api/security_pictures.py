@@ -42,6 +42,8 @@ def security(spec: Spec) -> dict[str, Any]:
         else wire.Seccomp(profile=seccomp.profile, unconfined=seccomp.unconfined),
         "apparmor_profile": spec.apparmor_profile,
         "selinux_label": spec.selinux_label,
+        "cgroup_parent": spec.cgroup_parent,
+        "user_namespace": spec.user_namespace,
         "sysctls": spec.sysctls,
         "system_paths": None
         if paths == DEFAULT_PATHS

@@ -89,6 +89,8 @@ class Spec:
     seccomp: Seccomp = DEFAULT_SECCOMP
     apparmor_profile: str = ""
     selinux_label: str = ""
+    cgroup_parent: str = ""
+    user_namespace: str = ""
     sysctls: dict[str, str] = field(default_factory=dict)
     system_paths: SystemPaths = DEFAULT_PATHS
     read_only_rootfs: bool = False
