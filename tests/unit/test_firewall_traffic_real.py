@@ -6,6 +6,7 @@ Real rules in namespaces; a server is known by whom it hears.
 from __future__ import annotations
 
 import socket
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from moored.model.identity import RunId
 from moored.model.ports import PortMapping, Protocol
 from moored.network.firewall_table import BridgeFacts
 from tests.real import town as places
-from tests.real.machines import exchanged, heard_by_tcp, heard_by_udp
+from tests.real.machines import ANSWER_WITHIN, exchanged, heard_by_tcp, heard_by_udp
 from tests.real.town import (
     BRIDGE,
     FACTS,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
+SCTP = 132
 STREAM, DATAGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
 RUN, OTHER_RUN = RunId("1.1"), RunId("2.1")
 WEB = PortMapping(80, 8080)
@@ -124,6 +126,19 @@ def test_a_row_of_ports_leads_to_a_row_of_ports(town: Town, firewall: Firewall) 
             assert heard_by_tcp(town.neighbour, (HOST, 8100 + offset), server) == NEIGHBOUR
     with town.one.socket(STREAM, "0.0.0.0", 103) as server:
         assert heard_by_tcp(town.neighbour, (HOST, 8103), server) is None
+
+
+def test_sctp_is_forwarded_as_the_others_are(town: Town, firewall: Firewall) -> None:
+    """By the packet that begins an association, since a kernel may be without sockets for it."""
+    join(town, firewall, [PortMapping(90, 9090, Protocol.SCTP)])
+    server = town.one.run(_raw_sctp)
+    client = town.neighbour.run(_raw_sctp)
+    with server, client:
+        client.sendto(_sctp_init(5000, 9090), (HOST, 0))
+        server.settimeout(ANSWER_WITHIN)
+        packet = server.recv(1024)
+    header = (packet[0] & 0xF) * 4
+    assert struct.unpack_from("!HH", packet, header) == (5000, 90)
 
 
 def test_a_port_of_one_address_is_there_and_nowhere_else(town: Town, firewall: Firewall) -> None:
@@ -215,3 +230,22 @@ def test_other_conversations_by_udp_go_on(town: Town, firewall: Firewall) -> Non
         join(town, firewall, [NAMES], run=OTHER_RUN, at=(OTHER,))
         server.sendto(b"late", (HOST, 6000))
         assert client.recv(16) == b"late"
+
+
+def _raw_sctp() -> socket.socket:
+    return socket.socket(socket.AF_INET, socket.SOCK_RAW, SCTP)
+
+
+def _sctp_init(source: int, to: int) -> bytes:
+    head = struct.pack("!HHI", source, to, 0)
+    chunk = struct.pack("!BBHIIHHI", 1, 0, 20, 1, 65536, 1, 1, 1)
+    return head + struct.pack("<I", _crc32c(head + bytes(4) + chunk)) + chunk
+
+
+def _crc32c(text: bytes) -> int:
+    rest = 0xFFFFFFFF
+    for byte in text:
+        rest ^= byte
+        for _ in range(8):
+            rest = rest >> 1 ^ (0x82F63B78 if rest & 1 else 0)
+    return rest ^ 0xFFFFFFFF
