@@ -56,8 +56,8 @@ async def test_run_it_is_a_shell_with_our_terminal(moored: Moored) -> None:
 async def test_ctrl_c_is_for_what_runs_there(moored: Moored) -> None:
     async with terminal(moored.address, "run", "-it", "--rm", "busybox", "sh") as here:
         await here.shows(PROMPT)
-        here.type("sleep 100000\n")
-        await here.shows("sleep 100000\r\n")
+        here.type("sh -c 'echo go; sleep 100000'\n")
+        await here.shows("go\r\n")  # only now keys are for it, and not for the shell's own line
         here.type(CTRL_C)
         await here.shows(PROMPT)
         here.type("echo $?\n")
