@@ -90,8 +90,9 @@ def cases() -> Iterator[Case]:
                 if STEPS[step] and step != "run":
                     yield Case("undo", f"start.{step}.undo.{side}", action)
             for kind in Kind:
-                for verb in ("exit", "cleanup"):
-                    yield Case(verb, f"release.{kind}.{side}", action)
+                yield Case("cleanup", f"release.{kind}.{side}", action)
+                if kind not in KEPT:
+                    yield Case("exit", f"release.{kind}.{side}", action)
     for action in ("error", "kill"):
         yield Case("start", "ledger.commit.before", action)
     yield Case("start", "ledger.commit.after", "kill")
