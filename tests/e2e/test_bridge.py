@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 
 from moorage.v1.container_pb2 import ContainerSpec, DnsConfig, NetworkAttachment
 from moorage.v1.container_service_pb2 import InspectRequest
+from tests.outside.births import births
 from tests.real import networking
 from tests.real.networking import NOBODY, address, ask, ip, only
 from tests.real.specs import shell, sleeper
@@ -296,3 +298,13 @@ def _links() -> set[str]:
 
 def _namespace(pid: int) -> str:
     return str(Path(f"/proc/{pid}/ns/net").readlink())
+
+
+async def test_no_process_is_started_for_it(wire: Wire, moored: Moored) -> None:
+    with births(moored.pid) as born:
+        async with wire.running(sleeper(network="bridge")) as container:
+            await wire.stop(container.id)
+    assert born == []
+    with births(os.getpid()) as seen:
+        ip("link")
+    assert len(seen) == 1
