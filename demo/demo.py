@@ -97,7 +97,7 @@ async def _one_container(moored: Moored, archive: Path) -> None:
         before = look(place)
         with _stage("Start a container from a spec, in one call"):
             spec = container_pb2.ContainerSpec(
-                name="hello", image="busybox", command=["sh", "-c", _SCRIPT]
+                name="hello", image="busybox", command=["sh", "-c", _SCRIPT], network="none"
             )
             container = (await client.start(spec=spec)).container
             _say(f"{container.id} runs as process {container.status.pid}")

@@ -185,7 +185,7 @@ class Settings(BridgeSettings):
     """The policy's host_network, from before there was one."""
     policy: Annotated[str, AfterValidator(_file)] = ""
     """The policy's file. Empty: its defaults."""
-    network: Annotated[str, AfterValidator(_network)] = "none"
+    network: Annotated[str, AfterValidator(_network)] = "bridge"
     """What a spec that names none means."""
     cni_config_dir: Directory = Path("/etc/cni/net.d")
     cni_bin_dir: Annotated[tuple[Directory, ...], BeforeValidator(_parts)] = (

@@ -36,6 +36,27 @@ def _free(moored: Moored, number: int) -> str:
     return str(ipaddress.ip_network(moored.setting("bridge_subnet")).network_address + number)
 
 
+async def test_a_container_is_on_the_bridge_unless_it_or_the_server_says_otherwise(
+    site: Site,
+) -> None:
+    daemon = site.start_moored({"network": "bridge"})
+    async with Wire(daemon.address) as by_default:
+        assert (await by_default.server()).networks[0] == "bridge"
+        async with by_default.running(sleeper()) as container:
+            assert only(container).name == "bridge"
+        async with by_default.running(sleeper(network="none")) as container:
+            assert only(container).name == "none"
+        created = await by_default.create(sleeper(name="older"))
+        daemon.reconfigure(network="none")
+        daemon.restart()
+    async with Wire(daemon.address) as by_default:
+        assert only((await by_default.start(created.id)).container).name == "bridge"
+        await by_default.remove(created.id)
+        async with by_default.running(sleeper()) as container:
+            assert only(container).name == "none"
+    daemon.stop()
+
+
 async def test_a_container_has_the_interface_that_inspect_shows(wire: Wire) -> None:
     async with wire.running(sleeper(network="bridge")) as container:
         network, pid = only(container), container.status.pid

@@ -121,7 +121,8 @@ async def opened(home: Path, fake: FakeContainerd, **settings: Any) -> AsyncIter
     """Build a house at ``home``, as moored does when it starts. Recovery is the test's to run."""
     for name in ("root", "state"):
         (home / name).mkdir(parents=True, exist_ok=True)
-    given = {"step_timeout": 10, "undo_timeout": 5, "instance": "faults", **settings}
+    own = {"step_timeout": 10, "undo_timeout": 5, "instance": "faults", "network": "none"}
+    given = {**own, **settings}
     chosen = Settings.model_validate({"root": home / "root", "state": home / "state", **given})
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)

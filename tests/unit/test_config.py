@@ -190,3 +190,10 @@ def test_what_is_shown_can_be_loaded_again(tmp_path: Path, file: Path) -> None:
 def test_the_path_of_a_socket_is_known_and_tcp_has_none() -> None:
     assert socket_path("unix:///a/b") == Path("/a/b")
     assert socket_path("tcp://localhost:1") is None
+
+
+def test_the_default_network_is_the_bridge_and_never_the_hosts(file: Path) -> None:
+    assert load(file, {}, {}).network == "bridge"
+    assert load(file, {}, {"MOORED_NETWORK": "none"}).network == "none"
+    with pytest.raises(SetupRefused):
+        load(file, {}, {"MOORED_NETWORK": "host"})
