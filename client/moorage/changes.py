@@ -179,10 +179,15 @@ class Changes:
         )
 
     async def audit(
-        self, *, fix: bool = False, kill: bool = False, **options: Unpack[CallOptions]
+        self,
+        *,
+        fix: bool = False,
+        kill: bool = False,
+        request_id: str = "",
+        **options: Unpack[CallOptions],
     ) -> wire.AuditResponse:
         """Look for what bears the server's mark and is on nobody's record; ``fix`` lets it go."""
-        request = wire.AuditRequest(fix=fix, kill=kill)
+        request = wire.AuditRequest(fix=fix, kill=kill, request_id=request_id)
         return await self._connection.ask(
             self.containers.Audit, request, "audit", options, CHANGE_WITHIN
         )

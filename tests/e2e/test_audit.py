@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 import pytest
@@ -121,10 +121,11 @@ async def test_what_is_alive_is_told_and_stays_until_it_may_be_killed(
     assert await audited(wire) == set()
 
 
-async def test_a_kill_without_a_fix_is_refused(wire: Wire) -> None:
-    request = container_service_pb2.AuditRequest(kill=True)
+@pytest.mark.parametrize("fields", [{"kill": True}, {"request_id": "one"}])
+async def test_what_goes_with_a_fix_is_refused_without(wire: Wire, fields: dict[str, Any]) -> None:
+    request = container_service_pb2.AuditRequest(**fields)
     refusal_ = await refused(wire.containers.Audit(request, timeout=CALL_WITHIN))
-    assert (refusal_.code, refusal_.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ("kill",))
+    assert (refusal_.code, refusal_.fields) == (grpc.StatusCode.INVALID_ARGUMENT, tuple(fields))
 
 
 def test_the_command_says_what_is_there_and_whether_it_is_gone(moored: Moored) -> None:

@@ -558,12 +558,14 @@ class AttachResponse(_message.Message):
     def __init__(self, started: _Optional[_Union[_container_pb2.Container, _Mapping]] = ..., output: _Optional[_Union[AttachOutput, _Mapping]] = ..., end: _Optional[_Union[AttachEnd, _Mapping]] = ..., heartbeat: _Optional[_Union[AttachResponse.Heartbeat, _Mapping]] = ...) -> None: ...
 
 class AuditRequest(_message.Message):
-    __slots__ = ("fix", "kill")
+    __slots__ = ("fix", "kill", "request_id")
     FIX_FIELD_NUMBER: _ClassVar[int]
     KILL_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     fix: bool
     kill: bool
-    def __init__(self, fix: bool = ..., kill: bool = ...) -> None: ...
+    request_id: str
+    def __init__(self, fix: bool = ..., kill: bool = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class Finding(_message.Message):
     __slots__ = ("kind", "key", "of", "known", "alive", "fate")

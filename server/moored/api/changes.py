@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from moorage.v1 import container_service_pb2 as wire
 from moored.api import asked, filters, pictures
 from moored.oci import signals
-from moored.verbs.audit import refuse_kill_without_fix
+from moored.verbs.audit import refuse_without_fix
 from moored.verbs.release import Outcome, Released
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class ChangesDesk:
         )
 
     async def audit(self, request: wire.AuditRequest) -> wire.AuditResponse:
-        refuse_kill_without_fix(fix=request.fix, kill=request.kill)
+        refuse_without_fix(fix=request.fix, kill=request.kill, request_id=bool(request.request_id))
         findings = await self.auditor.audit(fix=request.fix, kill=request.kill)
         return wire.AuditResponse(findings=map(_finding, findings))
 

@@ -112,12 +112,12 @@ class Auditor:
         return [replace(f, fate=fates.get(f.trace.mark)) for f in findings]
 
 
-def refuse_kill_without_fix(*, fix: bool, kill: bool) -> None:
-    if kill and not fix:
-        raise errors.InvalidField(
-            "cannot audit: kill goes with fix only",
-            errors.Violation("kill", "goes with fix only"),
-        )
+def refuse_without_fix(*, fix: bool, **others: bool) -> None:
+    """Refuse what has a meaning with ``fix`` only."""
+    for field, given in others.items():
+        if given and not fix:
+            why = "goes with fix only"
+            raise errors.InvalidField(f"cannot audit: {field} {why}", errors.Violation(field, why))
 
 
 def _container(of: str) -> ContainerId:
