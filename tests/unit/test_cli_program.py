@@ -44,6 +44,7 @@ COMMANDS = [
         "cleanup",
         "rm",
         "prune",
+        "audit",
         "images",
         "volume",
         "info",
