@@ -18,8 +18,9 @@ from moored.network.passage import Passage
 from tests.real.town import FACTS, ONE, ONE6, OTHER, TABLE, Town
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from moored.model.ports import Family
     from moored.network.firewall_table import BridgeFacts
     from moored.network.host_kernel import HostKernel
     from moored.network.rule_events import Changes
@@ -55,8 +56,8 @@ class Unreliable:
     def turn_on(self, bridge: BridgeFacts) -> None:
         self._ask(lambda: self.kernel.turn_on(bridge))
 
-    def forget_udp(self, ports: range) -> int:
-        return self._ask(lambda: self.kernel.forget_udp(ports))
+    def forget_udp(self, ports: range, families: Iterable[Family]) -> int:
+        return self._ask(lambda: self.kernel.forget_udp(ports, families))
 
     def lose(self, number: int, *, answer_only: bool) -> None:
         self.lost, self.answer_only, self.asked = number, answer_only, 0

@@ -19,7 +19,7 @@ from moored.network.held_ports import is_local
 from moored.network.netfilter import attributes, nested, packed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _NEW, _GET, _DELETE = 0x100, 0x101, 0x102
 """Messages of ctnetlink, the subsystem included."""
@@ -36,15 +36,19 @@ _WITHIN: Final = 5.0
 _FAMILIES: Final = {socket.AF_INET: Family.V4, socket.AF_INET6: Family.V6}
 
 
-def forget_udp(ports: range) -> int:
-    """Forget what was sent by UDP to ``ports`` of this host, and return how much there was."""
-    is_ours = cache(is_local)
+def forget_udp(ports: range, families: Iterable[Family]) -> int:
+    """Forget what was sent by UDP to ``ports`` of this host, and return how much there was.
+
+    The kernel walks through all that it has room for, once for each family: about 10 ms.
+    """
+    is_ours, wanted = cache(is_local), frozenset(families)
     try:
         with netfilter.connect() as link:
             link.settimeout(_WITHIN)
             found = [
                 (family, entry)
-                for family in _FAMILIES
+                for family, name in _FAMILIES.items()
+                if name in wanted
                 for entry in _entries(link, family, ports, is_ours)
             ]
             return sum(_delete(link, family, entry) for family, entry in found)

@@ -22,9 +22,10 @@ from moored.network.firewall_table import BridgeFacts, Way
 from moored.network.rule_events import EVERYTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from moored.model.identity import RunId
+    from moored.model.ports import Family
     from moored.network.passage import Passage
     from moored.network.rule_events import Changes
 
@@ -35,7 +36,7 @@ class Kernel(Protocol):
     def run(self, commands: str) -> None: ...
     def changes(self) -> Changes: ...
     def turn_on(self, bridge: BridgeFacts) -> None: ...
-    def forget_udp(self, ports: range) -> int: ...
+    def forget_udp(self, ports: range, families: Iterable[Family]) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ class Firewall:
         for mapping in member.ports:
             if mapping.protocol is Transport.UDP:
                 ports = range(mapping.host_port, mapping.host_port + mapping.width)
-                self._kernel.forget_udp(ports)
+                self._kernel.forget_udp(ports, mapping.families & self._bridge.families)
 
 
 def _ways(members: Mapping[RunId, Member]) -> Iterator[tuple[str, Way]]:

@@ -9,6 +9,9 @@ from moored.network.nftables import Nftables
 from moored.network.rule_events import RuleEvents
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from moored.model.ports import Family
     from moored.network.firewall_table import BridgeFacts
     from moored.network.rule_events import Changes
 
@@ -39,8 +42,8 @@ class HostKernel:
     def turn_on(self, bridge: BridgeFacts) -> None:
         forwarding.turn_on(bridge)
 
-    def forget_udp(self, ports: range) -> int:
-        return conntrack.forget_udp(ports)
+    def forget_udp(self, ports: range, families: Iterable[Family]) -> int:
+        return conntrack.forget_udp(ports, families)
 
     def close(self) -> None:
         self._events.close()
