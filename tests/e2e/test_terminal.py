@@ -159,6 +159,13 @@ async def test_a_pipe_goes_through_a_run_and_ends_it(moored: Moored) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (9, b"100000\n", b"no\n")
 
 
+async def test_one_that_ends_at_once_is_heard_whole(moored: Moored) -> None:
+    words = ("run", "-i", "--rm", "busybox", "sh", "-c", "echo quick; exit 4")
+    for _ in range(5):
+        done = await asyncio.to_thread(_piped, moored.address, words, b"")
+        assert (done.returncode, done.stdout) == (4, b"quick\n"), done.stderr
+
+
 async def test_a_run_that_does_not_begin_says_why(moored: Moored, wire: Wire) -> None:
     words = ("run", "-i", "--name", "nothing-runs", "busybox", "nope")
     done = await asyncio.to_thread(_piped, moored.address, words, b"")

@@ -8,23 +8,19 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from moorage import errors
 from moorage.cli import codes, foreground
 from moorage.cli.conversing import Conversation
 from moorage.cli.invocation import complain
-from moorage.cli.sinks import TextSink
 from moorage.cli.views import exit_is_known, exit_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from moorage.cli.conversing import Manner
     from moorage.client import Client
-    from moorage.errors import MoorageError
     from moorage.v1.container_pb2 import ContainerSpec
-    from moorage.v1.container_service_pb2 import AttachEnd
+    from moorage.v1.container_service_pb2 import AttachEnd, StartResponse
 
 
 async def beside(
@@ -87,17 +83,40 @@ class Stops:
             complain(error.message)
 
 
-async def run(
-    client: Client, spec: ContainerSpec, manner: Manner, report: Callable[[MoorageError], object]
-) -> int:
-    """Start a container and be attached to it, from its first byte on."""
+async def run(client: Client, spec: ContainerSpec, manner: Manner) -> int:
+    """Start a container and be attached to it: before it starts, so that nothing can be missed."""
+    container = (await client.create(spec)).container.id
     with foreground.Signals() as signals:
-        starting = foreground.Foreground(client, TextSink(), report)
-        started = await starting.start(spec, signals)
-        asked = signals.count
-    container = started.container
-    async with Stops(client, container.id) as stops:
-        if asked:
-            stops.stop(asked)
-        with_stops = replace(manner, stop=None if manner.terminal else stops.stop)
-        return await beside(client, container.id, with_stops, run=container.status.run)
+        async with Stops(client, container) as stops:
+            with_stops = replace(manner, stop=None if manner.terminal else stops.stop)
+            attached = asyncio.create_task(beside(client, container, with_stops, run=1))
+            started = asyncio.create_task(client.start(container))
+            asked = asyncio.create_task(_asked_twice(signals, stops))
+            try:
+                return await _whichever(attached, started, asked)
+            finally:
+                for task in (attached, started, asked):
+                    task.cancel()
+                await asyncio.wait([attached, started, asked])
+
+
+async def _asked_twice(signals: foreground.Signals, stops: Stops) -> None:
+    """Stop what is about to start when we are asked to end; the second time, give up on it."""
+    await signals.reach(1)
+    stops.stop(1)
+    await signals.reach(2)
+
+
+async def _whichever(
+    attached: asyncio.Task[int], started: asyncio.Task[StartResponse], asked: asyncio.Task[None]
+) -> int:
+    waiting: set[asyncio.Task[Any]] = {attached, started, asked}
+    while not attached.done():
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if asked in done:
+            raise foreground.GivenUp
+        if started in done:
+            started.result()
+    if isinstance(attached.exception(), errors.ContainerNotFound | errors.RunNotFound):
+        await started  # why there is no run is the start's to say
+    return attached.result()

@@ -59,10 +59,6 @@ class Signals:
         for number in self._noted:
             loop.remove_signal_handler(number)
 
-    @property
-    def count(self) -> int:
-        return self._count
-
     def _note(self) -> None:
         self._count += 1
         self._came.set()

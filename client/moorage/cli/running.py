@@ -76,7 +76,7 @@ def _attached(invocation: Invocation, spec: ContainerSpec, manner: Manner) -> in
     from moorage.cli import beside, foreground
 
     try:
-        return invocation.run(lambda client: beside.run(client, spec, manner, invocation.report))
+        return invocation.run(lambda client: beside.run(client, spec, manner))
     except foreground.GivenUp:
         return _unanswered()
 
