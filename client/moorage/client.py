@@ -243,6 +243,19 @@ class Client(Changes, Execs, VolumeCalls):
         to = f"read output of container {container!r}"
         return self._connection.follow(self.containers.Logs, request, to, options)
 
+    def stats(
+        self,
+        *containers: str,
+        interval: timedelta | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncGenerator[wire.StatsResponse, None]:
+        """Yield what containers use, each ``interval``; without one, once.
+
+        Without names: all that have a process, also those that get one later.
+        """
+        request = wire.StatsRequest(containers=containers, interval=interval)
+        return self._connection.follow(self.containers.Stats, request, "read stats", options)
+
     def watch(
         self,
         *,

@@ -21,6 +21,7 @@ from moored.model.state import Removing, Snapshot
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from moored.model.health import Readings
     from moored.model.timeline import Stage
 
 Age: TypeAlias = tuple[datetime, ContainerId]
@@ -33,11 +34,19 @@ MOST_CANDIDATES: Final = 5
 class View:
     """One container as readers see it. Never changes; ``superseded`` when there is a newer one."""
 
-    __slots__ = ("__weakref__", "_superseded", "gone", "snapshot", "stage")
+    __slots__ = ("__weakref__", "_superseded", "gone", "readings", "snapshot", "stage")
 
-    def __init__(self, snapshot: Snapshot, stage: Stage | None, *, gone: bool = False) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        stage: Stage | None,
+        readings: Readings | None = None,
+        *,
+        gone: bool = False,
+    ) -> None:
         self.snapshot: Final = snapshot
         self.stage: Final = stage
+        self.readings: Final = readings
         self.gone: Final = gone
         self._superseded: asyncio.Event | None = None
 
@@ -69,8 +78,17 @@ class Subject:
         """Set once it is known what became of it while no moored was there."""
 
     def publish(self, snapshot: Snapshot, stage: Stage | None, *, gone: bool = False) -> None:
-        before, self.view = self.view, View(snapshot, stage, gone=gone)
+        before, known = self.view, self.view.readings
+        readings = known if known and known.run == snapshot.run else None
+        self.view = View(snapshot, stage, readings, gone=gone)
         before.supersede()
+
+    def note(self, readings: Readings) -> None:
+        """Publish what probing found, unless it is of another run. Not a change: no claim."""
+        before = self.view
+        if before.snapshot.run == readings.run and not before.gone:
+            self.view = View(before.snapshot, before.stage, readings)
+            before.supersede()
 
     async def until(self, met: Callable[[View], bool]) -> View:
         """Return the first view from now on that ``met`` accepts. Wait for it if need be."""

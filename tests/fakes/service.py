@@ -264,6 +264,7 @@ class FakeContainerService(container_stubs.ContainerServiceServicer):
         """Whether processes go on after everything but a kill."""
         self.longest_wait = timedelta(hours=1)
         self.cleanup = service.CleanupResponse(complete=True)
+        self.stats: list[service.StatsResponse] = []
         self.pruned = service.PruneResponse()
         self.network_faults: list[service.NetworkFault] = []
         """What Inspect finds where it is asked to look."""
@@ -443,6 +444,13 @@ class FakeContainerService(container_stubs.ContainerServiceServicer):
         container = await self.find(request.container, context)
         async for piece in self.processes[container.id].pieces(follow=request.follow):
             yield piece
+
+    async def Stats(  # noqa: N802
+        self, request: service.StatsRequest, context: Context
+    ) -> AsyncIterator[service.StatsResponse]:
+        await self.script.play("Stats", request, context)
+        for answer in self.stats:
+            yield answer
 
     async def Watch(  # noqa: N802
         self, request: service.WatchRequest, context: Context

@@ -156,6 +156,11 @@ async def _logs(door: Wire, container: str) -> None:
         pass
 
 
+async def _stats(door: Any, container: str) -> None:
+    async for _ in door.containers.Stats(wire.StatsRequest(containers=[container]), timeout=WITHIN):
+        pass
+
+
 def _update(container: str) -> wire.UpdateRequest:
     return wire.UpdateRequest(
         container=container,
@@ -204,6 +209,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "Update": _unary("Update", _update),
     "Prune": _unary("Prune", lambda _: wire.PruneRequest()),
     "Wait, running": _wait(wire.WAIT_CONDITION_RUNNING),
+    "Wait, healthy": _wait(wire.WAIT_CONDITION_HEALTHY),
     "Wait, exited": _wait(wire.WAIT_CONDITION_EXITED),
     "Wait, next exit": _wait(wire.WAIT_CONDITION_NEXT_EXIT),
     "Wait, removed": _wait(wire.WAIT_CONDITION_REMOVED),
@@ -212,6 +218,7 @@ VERBS: Final[Mapping[str, Verb]] = {
     "Cleanup, remove": _cleanup(force=False, remove=True),
     "Cleanup, force and remove": _cleanup(force=True, remove=True),
     "Logs": _logs,
+    "Stats": _stats,
     "Attach": _attach,
     "Exec": _exec,
     "ExecSync": _of_execs("ExecSync", lambda c: execs.ExecSyncRequest(container=c, spec=_COMMAND)),

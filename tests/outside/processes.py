@@ -84,6 +84,12 @@ def resident_kilobytes(pid: int) -> int:
     return int(match[1])
 
 
+def processor_seconds(pid: int) -> float:
+    """Return how much processor time ``pid`` has used, its ended children left out."""
+    fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def descriptors(pid: int) -> int:
     """Return how many descriptors ``pid`` has open."""
     return sum(1 for _ in (_PROC / str(pid) / "fd").iterdir())

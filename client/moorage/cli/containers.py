@@ -152,7 +152,7 @@ def stop(
 @click.command()
 @click.option(
     "--condition",
-    type=click.Choice(["running", "exited", "next-exit", "removed"]),
+    type=click.Choice(["running", "healthy", "exited", "next-exit", "removed"]),
     default="exited",
     show_default=True,
     help="What to wait for.",
@@ -193,6 +193,7 @@ async def _reached(
 
     conditions = {
         "running": wire.WAIT_CONDITION_RUNNING,
+        "healthy": wire.WAIT_CONDITION_HEALTHY,
         "exited": wire.WAIT_CONDITION_EXITED,
         "next-exit": wire.WAIT_CONDITION_NEXT_EXIT,
         "removed": wire.WAIT_CONDITION_REMOVED,

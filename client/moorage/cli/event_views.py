@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from moorage.cli.health_views import health_word
 from moorage.cli.texts import plain
 from moorage.cli.times import moment
 from moorage.cli.views import SHORT, exit_line
@@ -39,4 +40,6 @@ def _kind(event: Event) -> str:
         return f"{kind}: {event.volume.name} at {event.volume.destination}"
     if event.HasField("restart"):
         return f"{kind}: attempt {event.restart.attempt} at {moment(event.restart.due_time)}"
+    if event.health:
+        return f"{kind}: {health_word(event.health)}"
     return f"{kind}: {event.message}" if event.message else kind

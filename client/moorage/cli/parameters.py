@@ -91,7 +91,7 @@ dry_run_option: Final = click.option(
 )
 
 
-def _container_names(
+def container_names(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     with suppress(Exception):  # a completion that fails completes nothing
@@ -121,9 +121,9 @@ def _volume_names(
     return []
 
 
-container_argument: Final = click.argument("container", shell_complete=_container_names)
+container_argument: Final = click.argument("container", shell_complete=container_names)
 containers_argument: Final = click.argument(
-    "containers", metavar="CONTAINER...", nargs=-1, required=True, shell_complete=_container_names
+    "containers", metavar="CONTAINER...", nargs=-1, required=True, shell_complete=container_names
 )
 volume_argument: Final = click.argument("volume", shell_complete=_volume_names)
 volumes_argument: Final = click.argument(

@@ -22,6 +22,7 @@ from moorage.cli import (
     logs,
     running,
     server,
+    stats,
     volumes,
 )
 from moorage.cli.invocation import Invocation, complain
@@ -104,6 +105,7 @@ for command in (
     executing.execute,
     executing.execs,
     events.events,
+    stats.stats,
     containers.stop,
     changes.restart,
     changes.kill,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from moorage.cli import limit_options, security_options
+from moorage.cli import health_options, limit_options, security_options
 from moorage.cli.mount_options import MOUNT_OPTIONS, mounts_of
 from moorage.cli.network_options import NETWORK_OPTIONS, network_fields
 from moorage.cli.parameters import duration, image_argument
@@ -81,6 +81,7 @@ _OPTIONS: Final = (
     *SHARING_OPTIONS,
     *SECRET_OPTIONS,
     *MOUNT_OPTIONS,
+    *health_options.HEALTH_OPTIONS,
     restart_option,
     click.option("--rm", "auto_remove", is_flag=True, help="Remove it once it has exited."),
     image_argument,
@@ -122,6 +123,7 @@ def spec_of(
         labels=labels_of(label),
         working_dir=workdir,
         resources=limit_options.resources_of(rest),
+        health_check=health_options.health_check_of(rest),
         rlimits=limit_options.rlimits_of(ulimit),
         oom_score_adjust=oom_score_adj,
         supplementary_groups=group_add,

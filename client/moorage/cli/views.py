@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from moorage.cli import network_views
+from moorage.cli import health_views, network_views
 from moorage.cli.port_options import published
 from moorage.cli.tables import Cell, Coloured, fields, table
 from moorage.cli.texts import plain
@@ -86,7 +86,7 @@ def container(shown: wire.Container, now: datetime | None = None) -> str:
     """Return all that is known of one container, on as many lines as that takes."""
     clock = now or datetime.now(UTC)
     title = click.style(plain(shown.name or shown.id[:SHORT]), bold=True)
-    parts = [title, fields([*_identity(shown, clock), *_asked(shown.spec), *_ending(shown)])]
+    parts = [title, fields([*_identity(shown, clock), *_asked(shown.spec), *_found(shown)])]
     status = shown.status
     if status.leftovers:
         parts += ["", "could not be released yet", _leftovers(status.leftovers, clock)]
@@ -171,6 +171,11 @@ def _policy(policy: wire.RestartPolicy) -> str:
     word = _word(wire.RestartCondition, policy.condition, "RESTART_CONDITION_")
     limit = f", at most {policy.max_retries} times in a row" if policy.max_retries else ""
     return word.lower().replace("_", " ") + limit
+
+
+def _found(shown: wire.Container) -> Iterator[tuple[str, Cell]]:
+    yield from health_views.lines(shown.status.health)
+    yield from _ending(shown)
 
 
 def _ending(shown: wire.Container) -> Iterator[tuple[str, Cell]]:

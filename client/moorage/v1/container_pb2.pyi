@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from moorage.v1 import health_pb2 as _health_pb2
 from moorage.v1 import resources_pb2 as _resources_pb2
 from moorage.v1 import security_pb2 as _security_pb2
 from google.protobuf.internal import containers as _containers
@@ -84,6 +85,9 @@ class HealthState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     HEALTH_STATE_UNSPECIFIED: _ClassVar[HealthState]
     HEALTH_STATE_NOT_CONFIGURED: _ClassVar[HealthState]
+    HEALTH_STATE_STARTING: _ClassVar[HealthState]
+    HEALTH_STATE_HEALTHY: _ClassVar[HealthState]
+    HEALTH_STATE_UNHEALTHY: _ClassVar[HealthState]
 
 class StepOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -136,13 +140,16 @@ EXIT_ORIGIN_UNKNOWN: ExitOrigin
 EXIT_ORIGIN_OOM: ExitOrigin
 HEALTH_STATE_UNSPECIFIED: HealthState
 HEALTH_STATE_NOT_CONFIGURED: HealthState
+HEALTH_STATE_STARTING: HealthState
+HEALTH_STATE_HEALTHY: HealthState
+HEALTH_STATE_UNHEALTHY: HealthState
 STEP_OUTCOME_UNSPECIFIED: StepOutcome
 STEP_OUTCOME_DONE: StepOutcome
 STEP_OUTCOME_FAILED: StepOutcome
 STEP_OUTCOME_CANCELLED: StepOutcome
 
 class ContainerSpec(_message.Message):
-    __slots__ = ("name", "image", "command", "args", "env", "working_dir", "user", "labels", "hostname", "stop_signal", "stop_timeout", "auto_remove", "runtime", "tty", "stdin", "stdin_once", "init", "resources", "rlimits", "devices", "cdi_devices", "device_rules", "cgroup_parent", "oom_score_adjust", "umask", "supplementary_groups", "network", "networks", "ports", "dns", "extra_hosts", "domain_name", "mounts", "read_only_rootfs", "shm_size", "ipc", "pid", "uts", "secrets", "configs", "capabilities_add", "capabilities_drop", "no_new_privileges", "privileged", "seccomp", "apparmor_profile", "selinux_label", "sysctls", "user_namespace", "system_paths", "restart_policy")
+    __slots__ = ("name", "image", "command", "args", "env", "working_dir", "user", "labels", "hostname", "stop_signal", "stop_timeout", "auto_remove", "runtime", "tty", "stdin", "stdin_once", "init", "resources", "rlimits", "devices", "cdi_devices", "device_rules", "cgroup_parent", "oom_score_adjust", "umask", "supplementary_groups", "network", "networks", "ports", "dns", "extra_hosts", "domain_name", "mounts", "read_only_rootfs", "shm_size", "ipc", "pid", "uts", "secrets", "configs", "capabilities_add", "capabilities_drop", "no_new_privileges", "privileged", "seccomp", "apparmor_profile", "selinux_label", "sysctls", "user_namespace", "system_paths", "restart_policy", "health_check")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -208,6 +215,7 @@ class ContainerSpec(_message.Message):
     USER_NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_PATHS_FIELD_NUMBER: _ClassVar[int]
     RESTART_POLICY_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_CHECK_FIELD_NUMBER: _ClassVar[int]
     name: str
     image: str
     command: _containers.RepeatedScalarFieldContainer[str]
@@ -259,7 +267,8 @@ class ContainerSpec(_message.Message):
     user_namespace: str
     system_paths: _security_pb2.SystemPaths
     restart_policy: RestartPolicy
-    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., tty: bool = ..., stdin: bool = ..., stdin_once: bool = ..., init: bool = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., rlimits: _Optional[_Iterable[_Union[_resources_pb2.Rlimit, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[_security_pb2.Device, _Mapping]]] = ..., cdi_devices: _Optional[_Iterable[str]] = ..., device_rules: _Optional[_Iterable[_Union[_security_pb2.DeviceRule, _Mapping]]] = ..., cgroup_parent: _Optional[str] = ..., oom_score_adjust: _Optional[int] = ..., umask: _Optional[int] = ..., supplementary_groups: _Optional[_Iterable[str]] = ..., network: _Optional[str] = ..., networks: _Optional[_Iterable[_Union[NetworkAttachment, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[PortMapping, _Mapping]]] = ..., dns: _Optional[_Union[DnsConfig, _Mapping]] = ..., extra_hosts: _Optional[_Iterable[str]] = ..., domain_name: _Optional[str] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., read_only_rootfs: bool = ..., shm_size: _Optional[int] = ..., ipc: _Optional[str] = ..., pid: _Optional[str] = ..., uts: _Optional[str] = ..., secrets: _Optional[_Iterable[_Union[Secret, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., capabilities_add: _Optional[_Iterable[str]] = ..., capabilities_drop: _Optional[_Iterable[str]] = ..., no_new_privileges: bool = ..., privileged: bool = ..., seccomp: _Optional[_Union[_security_pb2.Seccomp, _Mapping]] = ..., apparmor_profile: _Optional[str] = ..., selinux_label: _Optional[str] = ..., sysctls: _Optional[_Mapping[str, str]] = ..., user_namespace: _Optional[str] = ..., system_paths: _Optional[_Union[_security_pb2.SystemPaths, _Mapping]] = ..., restart_policy: _Optional[_Union[RestartPolicy, _Mapping]] = ...) -> None: ...
+    health_check: _health_pb2.HealthCheck
+    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., tty: bool = ..., stdin: bool = ..., stdin_once: bool = ..., init: bool = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., rlimits: _Optional[_Iterable[_Union[_resources_pb2.Rlimit, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[_security_pb2.Device, _Mapping]]] = ..., cdi_devices: _Optional[_Iterable[str]] = ..., device_rules: _Optional[_Iterable[_Union[_security_pb2.DeviceRule, _Mapping]]] = ..., cgroup_parent: _Optional[str] = ..., oom_score_adjust: _Optional[int] = ..., umask: _Optional[int] = ..., supplementary_groups: _Optional[_Iterable[str]] = ..., network: _Optional[str] = ..., networks: _Optional[_Iterable[_Union[NetworkAttachment, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[PortMapping, _Mapping]]] = ..., dns: _Optional[_Union[DnsConfig, _Mapping]] = ..., extra_hosts: _Optional[_Iterable[str]] = ..., domain_name: _Optional[str] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., read_only_rootfs: bool = ..., shm_size: _Optional[int] = ..., ipc: _Optional[str] = ..., pid: _Optional[str] = ..., uts: _Optional[str] = ..., secrets: _Optional[_Iterable[_Union[Secret, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., capabilities_add: _Optional[_Iterable[str]] = ..., capabilities_drop: _Optional[_Iterable[str]] = ..., no_new_privileges: bool = ..., privileged: bool = ..., seccomp: _Optional[_Union[_security_pb2.Seccomp, _Mapping]] = ..., apparmor_profile: _Optional[str] = ..., selinux_label: _Optional[str] = ..., sysctls: _Optional[_Mapping[str, str]] = ..., user_namespace: _Optional[str] = ..., system_paths: _Optional[_Union[_security_pb2.SystemPaths, _Mapping]] = ..., restart_policy: _Optional[_Union[RestartPolicy, _Mapping]] = ..., health_check: _Optional[_Union[_health_pb2.HealthCheck, _Mapping]] = ...) -> None: ...
 
 class Secret(_message.Message):
     __slots__ = ("name", "value", "file", "sealed", "target", "mode", "uid", "gid")
@@ -576,10 +585,16 @@ class Stage(_message.Message):
     def __init__(self, verb: _Optional[str] = ..., step: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Health(_message.Message):
-    __slots__ = ("state",)
+    __slots__ = ("state", "since", "failures", "results")
     STATE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
     state: HealthState
-    def __init__(self, state: _Optional[_Union[HealthState, str]] = ...) -> None: ...
+    since: _timestamp_pb2.Timestamp
+    failures: int
+    results: _containers.RepeatedCompositeFieldContainer[_health_pb2.ProbeResult]
+    def __init__(self, state: _Optional[_Union[HealthState, str]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failures: _Optional[int] = ..., results: _Optional[_Iterable[_Union[_health_pb2.ProbeResult, _Mapping]]] = ...) -> None: ...
 
 class NetworkStatus(_message.Message):
     __slots__ = ("name", "interface", "addresses", "gateways", "mac_address", "statistics", "ports")

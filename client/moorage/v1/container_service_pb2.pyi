@@ -5,6 +5,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from moorage.v1 import container_pb2 as _container_pb2
 from moorage.v1 import event_pb2 as _event_pb2
+from moorage.v1 import stats_pb2 as _stats_pb2
 from moorage.v1 import terminal_pb2 as _terminal_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -22,6 +23,7 @@ class WaitCondition(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WAIT_CONDITION_EXITED: _ClassVar[WaitCondition]
     WAIT_CONDITION_REMOVED: _ClassVar[WaitCondition]
     WAIT_CONDITION_NEXT_EXIT: _ClassVar[WaitCondition]
+    WAIT_CONDITION_HEALTHY: _ClassVar[WaitCondition]
 
 class ReleaseOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -59,6 +61,7 @@ WAIT_CONDITION_RUNNING: WaitCondition
 WAIT_CONDITION_EXITED: WaitCondition
 WAIT_CONDITION_REMOVED: WaitCondition
 WAIT_CONDITION_NEXT_EXIT: WaitCondition
+WAIT_CONDITION_HEALTHY: WaitCondition
 RELEASE_OUTCOME_UNSPECIFIED: ReleaseOutcome
 RELEASE_OUTCOME_RELEASED: ReleaseOutcome
 RELEASE_OUTCOME_ALREADY_GONE: ReleaseOutcome
@@ -588,6 +591,20 @@ class AuditResponse(_message.Message):
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
     findings: _containers.RepeatedCompositeFieldContainer[Finding]
     def __init__(self, findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ...) -> None: ...
+
+class StatsRequest(_message.Message):
+    __slots__ = ("containers", "interval")
+    CONTAINERS_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    containers: _containers.RepeatedScalarFieldContainer[str]
+    interval: _duration_pb2.Duration
+    def __init__(self, containers: _Optional[_Iterable[str]] = ..., interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class StatsResponse(_message.Message):
+    __slots__ = ("containers",)
+    CONTAINERS_FIELD_NUMBER: _ClassVar[int]
+    containers: _containers.RepeatedCompositeFieldContainer[_stats_pb2.ContainerStats]
+    def __init__(self, containers: _Optional[_Iterable[_Union[_stats_pb2.ContainerStats, _Mapping]]] = ...) -> None: ...
 
 class GetServerInfoRequest(_message.Message):
     __slots__ = ()

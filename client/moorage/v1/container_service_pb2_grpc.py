@@ -145,6 +145,11 @@ class ContainerServiceStub(object):
                 request_serializer=moorage_dot_v1_dot_container__service__pb2.AuditRequest.SerializeToString,
                 response_deserializer=moorage_dot_v1_dot_container__service__pb2.AuditResponse.FromString,
                 _registered_method=True)
+        self.Stats = channel.unary_stream(
+                '/moorage.v1.ContainerService/Stats',
+                request_serializer=moorage_dot_v1_dot_container__service__pb2.StatsRequest.SerializeToString,
+                response_deserializer=moorage_dot_v1_dot_container__service__pb2.StatsResponse.FromString,
+                _registered_method=True)
         self.GetServerInfo = channel.unary_unary(
                 '/moorage.v1.ContainerService/GetServerInfo',
                 request_serializer=moorage_dot_v1_dot_container__service__pb2.GetServerInfoRequest.SerializeToString,
@@ -424,6 +429,10 @@ class ContainerServiceServicer(object):
 
         A container that was removed while waiting, and met the condition before, is answered with
         its last picture; one that did not is NOT_FOUND.
+
+        Errors, of HEALTHY only:
+        FAILED_PRECONDITION  HEALTH_NOT_CONFIGURED  Nothing probes it: wait for RUNNING.
+        FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  It has exited, and is not started again by itself.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -496,6 +505,21 @@ class ContainerServiceServicer(object):
 
         Errors:
         UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Stats(self, request, context):
+        """Stats streams what containers use: counted by the kernel for the run's cgroup, and read from
+        there without asking any process. Counters begin with each run at 0 and end with it.
+
+        Without an interval one answer comes and the stream ends; with one, an answer each interval
+        until the caller goes away. A container without a process is not in the answers, one that is
+        named and has none at the beginning is an error.
+
+        Errors:
+        FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  One that is named has no process.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -600,6 +624,11 @@ def add_ContainerServiceServicer_to_server(servicer, server):
                     servicer.Audit,
                     request_deserializer=moorage_dot_v1_dot_container__service__pb2.AuditRequest.FromString,
                     response_serializer=moorage_dot_v1_dot_container__service__pb2.AuditResponse.SerializeToString,
+            ),
+            'Stats': grpc.unary_stream_rpc_method_handler(
+                    servicer.Stats,
+                    request_deserializer=moorage_dot_v1_dot_container__service__pb2.StatsRequest.FromString,
+                    response_serializer=moorage_dot_v1_dot_container__service__pb2.StatsResponse.SerializeToString,
             ),
             'GetServerInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetServerInfo,
@@ -1114,6 +1143,33 @@ class ContainerService(object):
             '/moorage.v1.ContainerService/Audit',
             moorage_dot_v1_dot_container__service__pb2.AuditRequest.SerializeToString,
             moorage_dot_v1_dot_container__service__pb2.AuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Stats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/moorage.v1.ContainerService/Stats',
+            moorage_dot_v1_dot_container__service__pb2.StatsRequest.SerializeToString,
+            moorage_dot_v1_dot_container__service__pb2.StatsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -250,6 +250,10 @@ class ContainerServiceStub:
 
     A container that was removed while waiting, and met the condition before, is answered with
     its last picture; one that did not is NOT_FOUND.
+
+    Errors, of HEALTHY only:
+      FAILED_PRECONDITION  HEALTH_NOT_CONFIGURED  Nothing probes it: wait for RUNNING.
+      FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  It has exited, and is not started again by itself.
     """
     Cleanup: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.CleanupRequest, _container_service_pb2.CleanupResponse]
     """Cleanup releases what a container holds on the host, resource by resource, from any state.
@@ -306,6 +310,17 @@ class ContainerServiceStub:
 
     Errors:
       UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+    """
+    Stats: _grpc.UnaryStreamMultiCallable[_container_service_pb2.StatsRequest, _container_service_pb2.StatsResponse]
+    """Stats streams what containers use: counted by the kernel for the run's cgroup, and read from
+    there without asking any process. Counters begin with each run at 0 and end with it.
+
+    Without an interval one answer comes and the stream ends; with one, an answer each interval
+    until the caller goes away. A container without a process is not in the answers, one that is
+    named and has none at the beginning is an error.
+
+    Errors:
+      FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  One that is named has no process.
     """
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_container_service_pb2.GetServerInfoRequest, _container_service_pb2.GetServerInfoResponse]
     """GetServerInfo tells what this server is and serves."""
@@ -532,6 +547,10 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
 
     A container that was removed while waiting, and met the condition before, is answered with
     its last picture; one that did not is NOT_FOUND.
+
+    Errors, of HEALTHY only:
+      FAILED_PRECONDITION  HEALTH_NOT_CONFIGURED  Nothing probes it: wait for RUNNING.
+      FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  It has exited, and is not started again by itself.
     """
     Cleanup: _aio.UnaryUnaryMultiCallable[_container_service_pb2.CleanupRequest, _container_service_pb2.CleanupResponse]  # type: ignore[assignment]
     """Cleanup releases what a container holds on the host, resource by resource, from any state.
@@ -588,6 +607,17 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
 
     Errors:
       UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+    """
+    Stats: _aio.UnaryStreamMultiCallable[_container_service_pb2.StatsRequest, _container_service_pb2.StatsResponse]  # type: ignore[assignment]
+    """Stats streams what containers use: counted by the kernel for the run's cgroup, and read from
+    there without asking any process. Counters begin with each run at 0 and end with it.
+
+    Without an interval one answer comes and the stream ends; with one, an answer each interval
+    until the caller goes away. A container without a process is not in the answers, one that is
+    named and has none at the beginning is an error.
+
+    Errors:
+      FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  One that is named has no process.
     """
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_container_service_pb2.GetServerInfoRequest, _container_service_pb2.GetServerInfoResponse]  # type: ignore[assignment]
     """GetServerInfo tells what this server is and serves."""
@@ -895,6 +925,10 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
 
         A container that was removed while waiting, and met the condition before, is answered with
         its last picture; one that did not is NOT_FOUND.
+
+        Errors, of HEALTHY only:
+          FAILED_PRECONDITION  HEALTH_NOT_CONFIGURED  Nothing probes it: wait for RUNNING.
+          FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  It has exited, and is not started again by itself.
         """
 
     @_abc_1.abstractmethod
@@ -975,6 +1009,23 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
           UNAVAILABLE          RUNTIME_UNREACHABLE   containerd does not answer.
+        """
+
+    @_abc_1.abstractmethod
+    def Stats(
+        self,
+        request: _container_service_pb2.StatsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_container_service_pb2.StatsResponse], _abc.AsyncIterator[_container_service_pb2.StatsResponse]]:
+        """Stats streams what containers use: counted by the kernel for the run's cgroup, and read from
+        there without asking any process. Counters begin with each run at 0 and end with it.
+
+        Without an interval one answer comes and the stream ends; with one, an answer each interval
+        until the caller goes away. A container without a process is not in the answers, one that is
+        named and has none at the beginning is an error.
+
+        Errors:
+          FAILED_PRECONDITION  CONTAINER_NOT_RUNNING  One that is named has no process.
         """
 
     @_abc_1.abstractmethod

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from moorage.v1 import container_pb2 as moorage_dot_v1_dot_container__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16moorage/v1/event.proto\x12\nmoorage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1amoorage/v1/container.proto\"\xe2\x03\n\x05\x45vent\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x04kind\x18\x03 \x01(\x0e\x32\x15.moorage.v1.EventKind\x12\x11\n\tcontainer\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12-\n\x06labels\x18\x06 \x03(\x0b\x32\x1d.moorage.v1.Event.LabelsEntry\x12\r\n\x05image\x18\x07 \x01(\t\x12\x0b\n\x03run\x18\x08 \x01(\r\x12)\n\x05state\x18\t \x01(\x0e\x32\x1a.moorage.v1.ContainerState\x12\x1e\n\x04\x65xit\x18\n \x01(\x0b\x32\x10.moorage.v1.Exit\x12)\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x1a.moorage.v1.ContainerError\x12+\n\x07restart\x18\x0c \x01(\x0b\x32\x1a.moorage.v1.PendingRestart\x12\x0f\n\x07message\x18\r \x01(\t\x12)\n\x06volume\x18\x0f \x01(\x0b\x32\x19.moorage.v1.MountedVolume\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"E\n\rMountedVolume\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x11\n\tread_only\x18\x03 \x01(\x08*\xc2\x04\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45VENT_KIND_CREATED\x10\x01\x12\x1e\n\x1a\x45VENT_KIND_START_REQUESTED\x10\x02\x12\x16\n\x12\x45VENT_KIND_STARTED\x10\x03\x12\x1b\n\x17\x45VENT_KIND_START_FAILED\x10\x04\x12\x1d\n\x19\x45VENT_KIND_STOP_REQUESTED\x10\x05\x12\x15\n\x11\x45VENT_KIND_PAUSED\x10\x06\x12\x16\n\x12\x45VENT_KIND_RESUMED\x10\x07\x12\x15\n\x11\x45VENT_KIND_EXITED\x10\x08\x12\x1c\n\x18\x45VENT_KIND_OUT_OF_MEMORY\x10\t\x12 \n\x1c\x45VENT_KIND_RESTART_SCHEDULED\x10\n\x12 \n\x1c\x45VENT_KIND_RESTART_CANCELLED\x10\x0b\x12\x16\n\x12\x45VENT_KIND_UPDATED\x10\x0c\x12\x16\n\x12\x45VENT_KIND_RENAMED\x10\r\x12\x1f\n\x1b\x45VENT_KIND_REMOVE_REQUESTED\x10\x0e\x12!\n\x1d\x45VENT_KIND_RESOURCES_RELEASED\x10\x0f\x12\x16\n\x12\x45VENT_KIND_REMOVED\x10\x10\x12\x19\n\x15\x45VENT_KIND_INTERFERED\x10\x11\x12\x1d\n\x19\x45VENT_KIND_VOLUME_MOUNTED\x10\x14\x12\x1f\n\x1b\x45VENT_KIND_VOLUME_UNMOUNTED\x10\x15\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16moorage/v1/event.proto\x12\nmoorage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1amoorage/v1/container.proto\"\x8b\x04\n\x05\x45vent\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x04kind\x18\x03 \x01(\x0e\x32\x15.moorage.v1.EventKind\x12\x11\n\tcontainer\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12-\n\x06labels\x18\x06 \x03(\x0b\x32\x1d.moorage.v1.Event.LabelsEntry\x12\r\n\x05image\x18\x07 \x01(\t\x12\x0b\n\x03run\x18\x08 \x01(\r\x12)\n\x05state\x18\t \x01(\x0e\x32\x1a.moorage.v1.ContainerState\x12\x1e\n\x04\x65xit\x18\n \x01(\x0b\x32\x10.moorage.v1.Exit\x12)\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x1a.moorage.v1.ContainerError\x12+\n\x07restart\x18\x0c \x01(\x0b\x32\x1a.moorage.v1.PendingRestart\x12\x0f\n\x07message\x18\r \x01(\t\x12\'\n\x06health\x18\x0e \x01(\x0e\x32\x17.moorage.v1.HealthState\x12)\n\x06volume\x18\x0f \x01(\x0b\x32\x19.moorage.v1.MountedVolume\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"E\n\rMountedVolume\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x11\n\tread_only\x18\x03 \x01(\x08*\xe1\x04\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45VENT_KIND_CREATED\x10\x01\x12\x1e\n\x1a\x45VENT_KIND_START_REQUESTED\x10\x02\x12\x16\n\x12\x45VENT_KIND_STARTED\x10\x03\x12\x1b\n\x17\x45VENT_KIND_START_FAILED\x10\x04\x12\x1d\n\x19\x45VENT_KIND_STOP_REQUESTED\x10\x05\x12\x15\n\x11\x45VENT_KIND_PAUSED\x10\x06\x12\x16\n\x12\x45VENT_KIND_RESUMED\x10\x07\x12\x15\n\x11\x45VENT_KIND_EXITED\x10\x08\x12\x1c\n\x18\x45VENT_KIND_OUT_OF_MEMORY\x10\t\x12 \n\x1c\x45VENT_KIND_RESTART_SCHEDULED\x10\n\x12 \n\x1c\x45VENT_KIND_RESTART_CANCELLED\x10\x0b\x12\x16\n\x12\x45VENT_KIND_UPDATED\x10\x0c\x12\x16\n\x12\x45VENT_KIND_RENAMED\x10\r\x12\x1f\n\x1b\x45VENT_KIND_REMOVE_REQUESTED\x10\x0e\x12!\n\x1d\x45VENT_KIND_RESOURCES_RELEASED\x10\x0f\x12\x16\n\x12\x45VENT_KIND_REMOVED\x10\x10\x12\x19\n\x15\x45VENT_KIND_INTERFERED\x10\x11\x12\x1d\n\x19\x45VENT_KIND_HEALTH_CHANGED\x10\x12\x12\x1d\n\x19\x45VENT_KIND_VOLUME_MOUNTED\x10\x14\x12\x1f\n\x1b\x45VENT_KIND_VOLUME_UNMOUNTED\x10\x15\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,12 +35,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENT_LABELSENTRY']._loaded_options = None
   _globals['_EVENT_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_EVENTKIND']._serialized_start=656
-  _globals['_EVENTKIND']._serialized_end=1234
+  _globals['_EVENTKIND']._serialized_start=697
+  _globals['_EVENTKIND']._serialized_end=1306
   _globals['_EVENT']._serialized_start=100
-  _globals['_EVENT']._serialized_end=582
-  _globals['_EVENT_LABELSENTRY']._serialized_start=537
-  _globals['_EVENT_LABELSENTRY']._serialized_end=582
-  _globals['_MOUNTEDVOLUME']._serialized_start=584
-  _globals['_MOUNTEDVOLUME']._serialized_end=653
+  _globals['_EVENT']._serialized_end=623
+  _globals['_EVENT_LABELSENTRY']._serialized_start=578
+  _globals['_EVENT_LABELSENTRY']._serialized_end=623
+  _globals['_MOUNTEDVOLUME']._serialized_start=625
+  _globals['_MOUNTEDVOLUME']._serialized_end=694
 # @@protoc_insertion_point(module_scope)

@@ -31,6 +31,7 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_RESOURCES_RELEASED: _ClassVar[EventKind]
     EVENT_KIND_REMOVED: _ClassVar[EventKind]
     EVENT_KIND_INTERFERED: _ClassVar[EventKind]
+    EVENT_KIND_HEALTH_CHANGED: _ClassVar[EventKind]
     EVENT_KIND_VOLUME_MOUNTED: _ClassVar[EventKind]
     EVENT_KIND_VOLUME_UNMOUNTED: _ClassVar[EventKind]
 EVENT_KIND_UNSPECIFIED: EventKind
@@ -51,11 +52,12 @@ EVENT_KIND_REMOVE_REQUESTED: EventKind
 EVENT_KIND_RESOURCES_RELEASED: EventKind
 EVENT_KIND_REMOVED: EventKind
 EVENT_KIND_INTERFERED: EventKind
+EVENT_KIND_HEALTH_CHANGED: EventKind
 EVENT_KIND_VOLUME_MOUNTED: EventKind
 EVENT_KIND_VOLUME_UNMOUNTED: EventKind
 
 class Event(_message.Message):
-    __slots__ = ("revision", "time", "kind", "container", "name", "labels", "image", "run", "state", "exit", "error", "restart", "message", "volume")
+    __slots__ = ("revision", "time", "kind", "container", "name", "labels", "image", "run", "state", "exit", "error", "restart", "message", "health", "volume")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +78,7 @@ class Event(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     RESTART_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_FIELD_NUMBER: _ClassVar[int]
     VOLUME_FIELD_NUMBER: _ClassVar[int]
     revision: int
     time: _timestamp_pb2.Timestamp
@@ -90,8 +93,9 @@ class Event(_message.Message):
     error: _container_pb2.ContainerError
     restart: _container_pb2.PendingRestart
     message: str
+    health: _container_pb2.HealthState
     volume: MountedVolume
-    def __init__(self, revision: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[EventKind, str]] = ..., container: _Optional[str] = ..., name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., image: _Optional[str] = ..., run: _Optional[int] = ..., state: _Optional[_Union[_container_pb2.ContainerState, str]] = ..., exit: _Optional[_Union[_container_pb2.Exit, _Mapping]] = ..., error: _Optional[_Union[_container_pb2.ContainerError, _Mapping]] = ..., restart: _Optional[_Union[_container_pb2.PendingRestart, _Mapping]] = ..., message: _Optional[str] = ..., volume: _Optional[_Union[MountedVolume, _Mapping]] = ...) -> None: ...
+    def __init__(self, revision: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[EventKind, str]] = ..., container: _Optional[str] = ..., name: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., image: _Optional[str] = ..., run: _Optional[int] = ..., state: _Optional[_Union[_container_pb2.ContainerState, str]] = ..., exit: _Optional[_Union[_container_pb2.Exit, _Mapping]] = ..., error: _Optional[_Union[_container_pb2.ContainerError, _Mapping]] = ..., restart: _Optional[_Union[_container_pb2.PendingRestart, _Mapping]] = ..., message: _Optional[str] = ..., health: _Optional[_Union[_container_pb2.HealthState, str]] = ..., volume: _Optional[_Union[MountedVolume, _Mapping]] = ...) -> None: ...
 
 class MountedVolume(_message.Message):
     __slots__ = ("name", "destination", "read_only")

@@ -12,7 +12,14 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from moorage.v1 import container_pb2
 from moored import errors
-from moored.api import asked_limits, asked_network, asked_ports, asked_security, secrets
+from moored.api import (
+    asked_health,
+    asked_limits,
+    asked_network,
+    asked_ports,
+    asked_security,
+    secrets,
+)
 from moored.api.asked_mounts import mounts
 from moored.api.asked_times import duration as duration
 from moored.api.asked_times import refused as refused
@@ -110,6 +117,7 @@ def spec(message: container_pb2.ContainerSpec, seal: Callable[[bytes], str]) -> 
         domain_name=message.domain_name,
         **asked_security.security(message),
         restart_policy=policy(message.restart_policy),
+        health_check=asked_health.health_check(message),
         read_only_rootfs=message.read_only_rootfs,
         shm_size=message.shm_size,
         ipc=message.ipc,

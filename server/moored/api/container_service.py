@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from moored.api.server_info import ServerInfo
     from moored.api.serving import Context
     from moored.api.starting import StartingDesk
+    from moored.api.stats import StatsDesk
     from moored.api.watch import WatchDesk
     from moored.directory import Directory
     from moored.verbs.wait import Waiter
@@ -38,6 +39,7 @@ _CONDITIONS: Final[dict[int, Condition]] = {
     wire.WAIT_CONDITION_EXITED: Condition.EXITED,
     wire.WAIT_CONDITION_REMOVED: Condition.REMOVED,
     wire.WAIT_CONDITION_NEXT_EXIT: Condition.NEXT_EXIT,
+    wire.WAIT_CONDITION_HEALTHY: Condition.HEALTHY,
 }
 _LONGEST_WAIT: Final = timedelta(hours=1)
 _ANSWER_TIME: Final = timedelta(milliseconds=100)
@@ -53,6 +55,7 @@ class ContainerServicer:
     listing: ListingDesk
     waiter: Waiter
     logs: LogsDesk
+    stats: StatsDesk
     watch: WatchDesk
     attaching: AttachDesk
     server_info: ServerInfo
@@ -119,7 +122,8 @@ class ContainerServicer:
         )
         view = outcome.view
         return wire.WaitResponse(
-            reached=outcome.reached, container=pictures.container(view.snapshot, view.stage)
+            reached=outcome.reached,
+            container=pictures.container(view.snapshot, view.stage, view.readings),
         )
 
     def Watch(  # noqa: N802
@@ -136,6 +140,11 @@ class ContainerServicer:
         self, requests: AsyncIterator[wire.AttachRequest], context: Context
     ) -> AsyncIterator[Any]:
         return self.attaching.attach(requests)
+
+    def Stats(  # noqa: N802
+        self, request: wire.StatsRequest, context: Context
+    ) -> AsyncIterator[Any]:
+        return self.stats.stats(request)
 
     async def GetServerInfo(  # noqa: N802
         self, request: wire.GetServerInfoRequest, context: Context

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from moorage.v1 import container_pb2
 from moorage.v1 import container_service_pb2 as service
 from moorage.v1 import event_pb2 as wire
-from moored.api import pictures
+from moored.api import health_pictures, pictures
 from moored.model import events, tidings
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ KINDS: Final[dict[str, wire.EventKind]] = {
     events.OutOfMemory.__name__: wire.EVENT_KIND_OUT_OF_MEMORY,
     events.RestartScheduled.__name__: wire.EVENT_KIND_RESTART_SCHEDULED,
     events.RestartCancelled.__name__: wire.EVENT_KIND_RESTART_CANCELLED,
+    events.HealthChanged.__name__: wire.EVENT_KIND_HEALTH_CHANGED,
     events.Interfered.__name__: wire.EVENT_KIND_INTERFERED,
     events.SpecUpdated.__name__: wire.EVENT_KIND_UPDATED,
     events.Renamed.__name__: wire.EVENT_KIND_RENAMED,
@@ -35,6 +36,7 @@ KINDS: Final[dict[str, wire.EventKind]] = {
     events.VolumeUnmounted.__name__: wire.EVENT_KIND_VOLUME_UNMOUNTED,
     events.ResourcesReleased.__name__: wire.EVENT_KIND_RESOURCES_RELEASED,
 }
+_HEALTH: Final = {str(state): number for state, number in health_pictures.STATES.items()}
 _STATES: Final = {kind.__name__: number for kind, number in pictures.STATES.items()}
 
 
@@ -67,6 +69,7 @@ def event(tiding: Tiding) -> wire.Event:
         restart=_restart(tiding.due) if tiding.due else None,
         message=tiding.message,
         volume=_mounted(tiding.mounted) if tiding.mounted else None,
+        health=_HEALTH[tiding.health] if tiding.health else None,
     )
 
 

@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from moorage.v1 import container_pb2 as wire
 from moored.api import (
+    health_pictures,
     limit_pictures,
     mount_pictures,
     network_pictures,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from moored.directory import View
     from moored.model.events import StartFailure
     from moored.model.exits import Exit
+    from moored.model.health import Readings
     from moored.model.resources import Leftover
     from moored.model.spec import Spec
     from moored.model.state import Snapshot
@@ -95,12 +97,14 @@ class Pictures:
         """Return ``view`` as field 1 of an answer, ready to be sent or joined with others."""
         known = self._bytes.get(view)
         if known is None:
-            body = container(view.snapshot, view.stage).SerializeToString()
+            body = container(view.snapshot, view.stage, view.readings).SerializeToString()
             known = self._bytes[view] = _CONTAINER_FIELD + _varint(len(body)) + body
         return known
 
 
-def container(snapshot: Snapshot, stage: Stage | None = None) -> wire.Container:
+def container(
+    snapshot: Snapshot, stage: Stage | None = None, readings: Readings | None = None
+) -> wire.Container:
     return wire.Container(
         id=snapshot.id,
         name=snapshot.spec.name,
@@ -109,13 +113,15 @@ def container(snapshot: Snapshot, stage: Stage | None = None) -> wire.Container:
         intent=wire.Intent(
             action=ACTIONS[snapshot.intent.action], origin=ASKERS[snapshot.intent.asker]
         ),
-        status=_status(snapshot, stage),
+        status=_status(snapshot, stage, readings),
         revision=snapshot.revision,
         create_time=time(snapshot.created),
     )
 
 
-def _status(snapshot: Snapshot, stage: Stage | None) -> wire.ContainerStatus:
+def _status(
+    snapshot: Snapshot, stage: Stage | None, readings: Readings | None
+) -> wire.ContainerStatus:
     state, exit = snapshot.state, snapshot.exit
     pid = state.pid if isinstance(state, states.Running | states.Frozen | states.Stopping) else 0
     return wire.ContainerStatus(
@@ -127,7 +133,7 @@ def _status(snapshot: Snapshot, stage: Stage | None) -> wire.ContainerStatus:
         start_time=time(snapshot.started) if snapshot.started else None,
         finish_time=time(exit.at) if exit else None,
         stage=_stage(stage) if stage else None,
-        health=wire.Health(state=wire.HEALTH_STATE_NOT_CONFIGURED),
+        health=health_pictures.health(snapshot.health, readings),
         networks=network_pictures.networks(snapshot) if pid else [],
         mounts=mount_pictures.status(snapshot) if pid else [],
         leftovers=[_leftover(leftover) for leftover in snapshot.leftovers],
@@ -170,6 +176,7 @@ def spec(spec: Spec) -> wire.ContainerSpec:
         oom_score_adjust=spec.oom_score_adjust,
         umask=spec.umask,
         supplementary_groups=spec.supplementary_groups,
+        health_check=health_pictures.health_check(spec.health_check),
         networks=[network_pictures.attachment(asked) for asked in spec.networks],
         ports=[port_pictures.mapping(asked) for asked in spec.ports],
         dns=network_pictures.dns(spec.dns) if spec.dns != Dns() else None,

@@ -33,6 +33,7 @@ from moored.api.pictures import Pictures
 from moored.api.server_info import ServerInfo
 from moored.api.serving import Desk, Draining
 from moored.api.starting import StartingDesk
+from moored.api.stats import StatsDesk
 from moored.api.volume_service import VolumeServicer
 from moored.api.watch import WatchDesk
 from moored.oci import confinement
@@ -181,6 +182,7 @@ def _containers(house: House, info: ServerInfo) -> ContainerServicer:
         listing=ListingDesk(house.registry, pictures),
         waiter=house.verbs.waiter,
         logs=LogsDesk(directory=house.registry, output=house.adapters.output, hub=house.hub),
+        stats=StatsDesk(house.verbs.sampler),
         watch=WatchDesk(directory=house.registry, feed=house.feed, pictures=pictures),
         attaching=AttachDesk(attacher=house.verbs.attacher),
         server_info=info,

@@ -92,6 +92,25 @@ class RootFilesystem(BaseModel):
     diff_ids: Annotated[tuple[Digest, ...], BeforeValidator(_nothing_is_empty)]
 
 
+def _nanoseconds(value: object) -> object:
+    """Configurations have 0 for what is not said; a negative time is none either."""
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+Nanoseconds = Annotated[int, BeforeValidator(_nanoseconds)]
+
+
+class HealthSettings(BaseModel):
+    """HEALTHCHECK: docker's, and no part of OCI's specification."""
+
+    test: Texts = Field((), alias="Test")
+    interval: Nanoseconds = Field(0, alias="Interval")
+    timeout: Nanoseconds = Field(0, alias="Timeout")
+    start_period: Nanoseconds = Field(0, alias="StartPeriod")
+    start_interval: Nanoseconds = Field(0, alias="StartInterval")
+    retries: Nanoseconds = Field(0, alias="Retries")
+
+
 class RunSettings(BaseModel):
     entrypoint: Words = Field((), alias="Entrypoint")
     args: Words = Field((), alias="Cmd")
@@ -100,6 +119,7 @@ class RunSettings(BaseModel):
     user: Text = Field("", alias="User")
     stop_signal: Text = Field("", alias="StopSignal")
     volumes: Keys = Field((), alias="Volumes")
+    health: HealthSettings | None = Field(None, alias="Healthcheck")
 
 
 class Configuration(BaseModel):

@@ -15,6 +15,7 @@ from moored import errors
 from moored.containerd import documents, names
 from moored.containerd.archive import LARGEST_DOCUMENT, read_archive
 from moored.containerd.content import Content
+from moored.containerd.health_checks import health_check
 from moored.containerd.importing import LEASE_PREFIX, Import, ImportedImage
 from moored.containerd.layouts import read_packages
 from moored.containerd.names import complete_name
@@ -211,6 +212,7 @@ class Images:
             user=config.config.user,
             stop_signal=config.config.stop_signal,
             volumes=config.config.volumes,
+            health_check=health_check(config.config.health),
         )
         layers = sum(layer.size for layer in manifest.layers)
         return _Meaning(image, manifest_target.size + configured.size + layers)

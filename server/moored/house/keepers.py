@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moored.house.ground import Ground, process_ticks
+from moored.house.streams import command_prober
 from moored.keepers.aliveness import Aliveness
 from moored.keepers.census import Census
 from moored.keepers.exits import Exits
+from moored.keepers.health import HealthMonitor
 from moored.keepers.hints import Hints
 from moored.keepers.interference import Strangers
 from moored.keepers.pauses import Pauses
+from moored.keepers.probing import Prober
 from moored.keepers.recovery import Recovery
 from moored.keepers.restarts import Restarts
 from moored.keepers.rules import RulesKeeper
@@ -35,6 +38,7 @@ class Keepers:
     census: Census
     rules: RulesKeeper
     watchman: Watchman
+    health: HealthMonitor
 
     @classmethod
     def build(cls, ground: Ground, exits: Exits, verbs: Verbs) -> Keepers:
@@ -59,6 +63,7 @@ class Keepers:
                 interval=ground.site.settings.audit_interval,
                 grace=ground.site.settings.orphan_grace,
             ),
+            health=_health(ground),
             census=Census(
                 directory=ground.registry, feed=ground.feed, measures=ground.site.measures
             ),
@@ -107,6 +112,16 @@ def _restarts(ground: Ground, starter: Starter) -> Restarts:
         timers=ground.timers,
         starter=starter,
         owner=ground.owner,
+        clock=ground.site.clock,
+    )
+
+
+def _health(ground: Ground) -> HealthMonitor:
+    return HealthMonitor(
+        registry=ground.registry,
+        feed=ground.feed,
+        prober=Prober(command_prober(ground)),
+        measures=ground.site.measures,
         clock=ground.site.clock,
     )
 

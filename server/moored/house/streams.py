@@ -15,6 +15,7 @@ from moored.verbs import exec_user
 from moored.verbs.attach import Attacher
 from moored.verbs.exec_book import ExecBook
 from moored.verbs.exec_life import ExecLife
+from moored.verbs.exec_probe import CommandProber
 from moored.verbs.exec_reasons import Reasons
 from moored.verbs.execute import Executor
 from moored.verbs.run_streams import RunStreams
@@ -61,6 +62,15 @@ def executor(ground: Ground) -> Executor:
         owner=ground.owner,
         clock=ground.site.clock,
         new_id=_new_id,
+    )
+
+
+def command_prober(ground: Ground) -> CommandProber:
+    return CommandProber(
+        book=ground.streams.execs,
+        turns=asyncio.Semaphore(os.cpu_count() or 1),
+        new_id=_new_id,
+        clock=ground.site.clock,
     )
 
 

@@ -35,6 +35,7 @@ from moored.verbs.rename import Renamer
 from moored.verbs.restart import Restarter
 from moored.verbs.secrets import SecretKeeper
 from moored.verbs.start import Starter
+from moored.verbs.stats import Sampler
 from moored.verbs.stop import Stopper
 from moored.verbs.turns import Turns
 from moored.verbs.update import Updater
@@ -61,6 +62,7 @@ class Verbs:
     renamer: Renamer
     updater: Updater
     waiter: Waiter
+    sampler: Sampler
     cleaner: Cleaner
     pruner: Pruner
     auditor: Auditor
@@ -86,6 +88,7 @@ class Verbs:
             renamer=Renamer(turns),
             updater=Updater(turns, tasks, Host.look),
             waiter=Waiter(ground.registry),
+            sampler=_sampler(ground),
             cleaner=_cleaner(ground, stopper),
             pruner=_pruner(ground),
             auditor=_auditor(ground),
@@ -93,6 +96,11 @@ class Verbs:
             attacher=streams.attacher(ground, killer),
             volumes=VolumeVerbs(ground.mounts.volumes, ground.owner, ground.site.tracer),
         )
+
+
+def _sampler(ground: Ground) -> Sampler:
+    site = ground.site
+    return Sampler(directory=ground.registry, instance=site.settings.instance, clock=site.clock)
 
 
 def _admission(ground: Ground) -> Admission:

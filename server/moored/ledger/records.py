@@ -14,6 +14,7 @@ from typing import Any, Final, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from moored.model.events import Event, StartFailure
+from moored.model.health import NOT_PROBED, Health
 from moored.model.identity import ContainerId
 from moored.model.intent import Intent
 from moored.model.network import NONE, Attached
@@ -51,6 +52,7 @@ class Record:
     attempts: int = 0
     restarts: int = 0
     oom_kills: int = 0
+    health: Health = NOT_PROBED
     network: str = NONE
     networks: tuple[Attached, ...] = ()
 
@@ -82,6 +84,7 @@ def write(snapshot: Snapshot) -> bytes:
             attempts=snapshot.attempts,
             restarts=snapshot.restarts,
             oom_kills=snapshot.oom_kills,
+            health=snapshot.health,
             network=snapshot.network,
             networks=snapshot.networks,
             failure=snapshot.failure,
@@ -115,6 +118,7 @@ def read(record: bytes, *, revision: int, resources: tuple[Resource, ...]) -> Sn
         attempts=stored.attempts,
         restarts=stored.restarts,
         oom_kills=stored.oom_kills,
+        health=stored.health,
         network=stored.network,
         networks=stored.networks,
         failure=stored.failure,

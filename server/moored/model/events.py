@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from moored.model.exits import Exit
+from moored.model.health import Health
 from moored.model.intent import Intent
 from moored.model.network import Attached
 from moored.model.resources import Leftover, Resource
@@ -120,6 +121,14 @@ class Interfered:
 
 
 @dataclass(frozen=True)
+class HealthChanged:
+    """Probing finds something else of a run than before."""
+
+    run: int
+    health: Health
+
+
+@dataclass(frozen=True)
 class TaskExited:
     run: int
     exit: Exit
@@ -173,6 +182,7 @@ Event: TypeAlias = (
     | RestartCancelled
     | OutOfMemory
     | Interfered
+    | HealthChanged
     | SpecUpdated
     | Renamed
     | VolumeMounted

@@ -68,6 +68,8 @@ class Exec:
     pid: int = 0
     exit: Exit | None = None
     reason: EndReason | None = None
+    unlisted: bool = False
+    """A health check's: nobody asked for it by name."""
 
     @property
     def run_id(self) -> RunId:

@@ -12,6 +12,7 @@ from typing import Final
 
 from moored.errors import Violation
 from moored.model import (
+    health_rules,
     limit_rules,
     mount_rules,
     network_rules,
@@ -53,6 +54,7 @@ def violations(spec: Spec) -> list[Violation]:
         *process_rules.violations(spec),
         *security_rules.violations(spec),
         *_restarts(spec),
+        *health_rules.violations(spec.health_check),
         *sharing_rules.violations(spec),
         *mount_rules.violations(spec.mounts),
         *secret_rules.violations(spec),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from moored.model.health import NO_CHECK, Checkup, HealthCheck, checkup
 from moored.model.limits import NO_LIMITS, Resources, Rlimit
 from moored.model.mounts import Mount
 from moored.model.network import Attachment, Dns
@@ -44,6 +45,7 @@ class Image:
     stop_signal: str = ""
     volumes: tuple[str, ...] = ()
     """Where the image wants a volume, as it writes it."""
+    health_check: HealthCheck = NO_CHECK
 
 
 @dataclass(frozen=True)
@@ -101,3 +103,10 @@ class Spec:
     mounts: tuple[Mount, ...] = ()
     secrets: tuple[Secret, ...] = ()
     configs: tuple[Secret, ...] = ()
+
+    health_check: HealthCheck = NO_CHECK
+
+
+def checkup_of(spec: Spec, image: Image) -> Checkup | None:
+    """Return how a container is probed; None: it is not."""
+    return checkup(spec.health_check, image.health_check)

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from moored.errors import IllegalTransition
 from moored.model.events import (
     Event,
+    HealthChanged,
     Interfered,
     OutOfMemory,
     Paused,
@@ -34,11 +35,12 @@ from moored.model.events import (
     VolumeUnmounted,
 )
 from moored.model.exits import Exit
+from moored.model.health import NOT_PROBED, Health, at_start
 from moored.model.identity import ContainerId
 from moored.model.intent import Asker, Intent
 from moored.model.network import NONE, Attached
 from moored.model.resources import Hold, Leftover, Resource
-from moored.model.spec import Image, Spec
+from moored.model.spec import Image, Spec, checkup_of
 from moored.model.timeline import Timeline
 
 
@@ -144,6 +146,8 @@ class Snapshot:
     networks: tuple[Attached, ...] = ()
     """The interfaces of the current run: as planned, and once it has a process as they are."""
     last_start: Timeline | None = None
+    health: Health = NOT_PROBED
+    """What probing found of the current or last run."""
     revision: int = 0
 
     @property
@@ -181,6 +185,8 @@ def advance(before: Snapshot, event: Event) -> Snapshot:
             return replace(before, state=Exited(exit))
         case Running() | Frozen() | Stopping(), OutOfMemory() if event.run == before.run:
             return replace(before, oom_kills=event.kills)
+        case Running() | Frozen() | Stopping(), HealthChanged() if event.run == before.run:
+            return replace(before, health=event.health)
         case _, Interfered():
             return before
         case _, SpecUpdated() if not isinstance(before.state, Removing):
@@ -221,6 +227,7 @@ def _begun(before: Snapshot, event: StartRequested) -> Snapshot:
         run=event.run,
         intent=event.intent,
         started=None,
+        health=at_start(checkup_of(before.spec, before.image), event.at),
         resources=(*before.resources, *event.resources),
         networks=event.networks,
     )
@@ -232,6 +239,7 @@ def _started(before: Snapshot, event: Started) -> Snapshot:
         state=Running(event.pid, event.ticks, since=event.at),
         failure=None,
         started=event.at,
+        health=at_start(checkup_of(before.spec, before.image), event.at),
         resources=tuple(replace(resource, hold=Hold.HELD) for resource in before.resources),
         last_start=event.timeline or before.last_start,
         networks=before.networks if event.networks is None else event.networks,

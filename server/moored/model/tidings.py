@@ -8,6 +8,7 @@ from typing import Final
 
 from moored.model.events import (
     Event,
+    HealthChanged,
     Interfered,
     RestartScheduled,
     StartFailure,
@@ -62,6 +63,8 @@ class Tiding:
     due: Due | None = None
     message: str = ""
     mounted: Mounted | None = None
+    health: str = ""
+    """The name of its state, where that has changed."""
 
 
 def of_container(kind: str, after: Snapshot, *, revision: int, at: datetime) -> Tiding:
@@ -90,6 +93,8 @@ def of_event(event: Event, after: Snapshot, *, revision: int, at: datetime) -> T
             return replace(plain, failure=failure)
         case RestartScheduled(due=due, attempt=attempt):
             return replace(plain, due=Due(due, attempt))
+        case HealthChanged(health=health):
+            return replace(plain, health=health.state)
         case Interfered(what=what):
             return replace(plain, message=what)
         case VolumeMounted() | VolumeUnmounted() as it:

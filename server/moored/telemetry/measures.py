@@ -36,6 +36,9 @@ class Measures:
         self._commits = self._seconds(
             "moored.ledger.commit.duration", "How long commits of the ledger took", _QUICK
         )
+        self._probes = self._seconds(
+            "moored.probe.duration", "How long each probe of a container's health took", _USUAL
+        )
         self._changes = meter.create_counter(
             "moored.ledger.changes", unit="{change}", description="Changes that commits held"
         )
@@ -75,6 +78,9 @@ class Measures:
     def commit(self, changes: int, outcome: str, seconds: float) -> None:
         self._commits.record(seconds, {"outcome": outcome})
         self._changes.add(changes)
+
+    def probe(self, kind: str, outcome: str, seconds: float) -> None:
+        self._probes.record(seconds, {"kind": kind, "outcome": outcome})
 
     def exit(self, origin: str) -> None:
         self._exits.add(1, {"origin": origin})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from moored import errors
 from moored.containerd.names import complete_name
 from moored.errors import Violation
-from moored.model import mount_rules, policy_rules, rules, users
+from moored.model import health_rules, mount_rules, policy_rules, rules, users
 from moored.oci import confinement, signals
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class Admission:
             )
         if not spec.user and image.user and (why := users.fault(image.user)):
             raise _not_served("user", f"unset means the image's {image.user!r}, which {why}")
+        if found := list(health_rules.without_probe(spec.health_check, image.health_check)):
+            raise errors.InvalidField(_first("cannot create container", found), *_within(found))
         if not (spec.command or image.entrypoint or spec.args or image.args):
             found = [Violation("command", f"is required: image {spec.image!r} names none")]
             raise errors.InvalidField(_first("cannot create container", found), *_within(found))

@@ -56,7 +56,8 @@ class ExecBook:
         """Return what is known of the execs of a container, or of all, oldest first."""
         self._forget_old()
         known = {id_: exec_ for id_, (_, exec_) in self._ended.items()}
-        known |= {id_: session.exec for id_, session in self._sessions.items()}
+        living = (session.exec for session in self._sessions.values())
+        known |= {exec_.id: exec_ for exec_ in living if not exec_.unlisted}
         wanted = (e for e in known.values() if container is None or e.container == container)
         return sorted(wanted, key=lambda exec_: (exec_.created, exec_.id))
 
@@ -132,7 +133,7 @@ class ExecBook:
         del self._sessions[exec_id]
         if session.ender is not None:
             session.ender.cancel()
-        if session.ended:
+        if session.ended and not session.exec.unlisted:
             self._ended[exec_id] = (asyncio.get_running_loop().time(), session.exec)
         if not task.cancelled() and (error := task.exception()):
             logger.opt(exception=error).error("{} failed: {}", task.get_name(), error)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from moored import errors
 from moored.model.exits import Origin
+from moored.model.health import HealthState
+from moored.model.spec import checkup_of
 from moored.model.state import (
     Created,
     Exited,
@@ -32,6 +34,7 @@ class Condition(StrEnum):
     EXITED = "exited"
     REMOVED = "removed"
     NEXT_EXIT = "exited again"
+    HEALTHY = "healthy"
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Waiter:
         before = subject.view.snapshot
 
         def met(view: View) -> bool:
+            if condition is Condition.HEALTHY and not (view.gone or subject.restarters):
+                _refuse_hopeless(view.snapshot)
             return view.gone or _met(condition, before, view.snapshot)
 
         try:
@@ -77,8 +82,21 @@ def _met(condition: Condition, before: Snapshot, snapshot: Snapshot) -> bool:
             return _over(snapshot)
         case Condition.NEXT_EXIT:
             return _ended_since(before, snapshot)
+        case Condition.HEALTHY:
+            healthy = snapshot.health.state is HealthState.HEALTHY
+            return healthy and isinstance(snapshot.state, Running)
         case Condition.REMOVED:
             return False
+
+
+def _refuse_hopeless(snapshot: Snapshot) -> None:
+    """Refuse to wait for a health that nobody looks at."""
+    container = snapshot.id
+    what = f"cannot wait until container {container!r} is healthy"
+    if checkup_of(snapshot.spec, snapshot.image) is None:
+        raise errors.HealthNotConfigured(f"{what}: it has no health check", container=container)
+    if isinstance(snapshot.state, Exited | Stranded | Removing):
+        raise errors.ContainerNotRunning(f"{what}: it has ended", container=container)
 
 
 def _ran(snapshot: Snapshot) -> bool:
