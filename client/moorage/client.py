@@ -225,9 +225,11 @@ class Client(Changes, Execs, VolumeCalls):
         tail: int | None = None,
         format: wire.LogFormat = wire.LOG_FORMAT_BYTES,  # noqa: A002  # the wire's name
         run: int = 0,
+        until: datetime | None = None,
+        all_runs: bool = False,
         **options: Unpack[CallOptions],
     ) -> AsyncGenerator[wire.LogsResponse, None]:
-        """Yield what a run wrote, with the server's heartbeats in between.
+        """Yield what a run wrote, or all of them, with the server's heartbeats in between.
 
         The call begins with the first iteration and ends with the iterator.
         """
@@ -239,6 +241,8 @@ class Client(Changes, Execs, VolumeCalls):
             tail=tail,
             format=format,
             run=run,
+            until=until,
+            all_runs=all_runs,
         )
         to = f"read output of container {container!r}"
         return self._connection.follow(self.containers.Logs, request, to, options)

@@ -213,6 +213,10 @@ class Settings(BridgeSettings):
     event_retention: Annotated[int, Field(ge=1)] = 10_000
     failpoints: Annotated[str, AfterValidator(_failpoints)] = ""
     """For tests: where to fail, as ``moored.failpoints`` has it."""
+    output_driver: Annotated[Literal["file", "none"], BeforeValidator(_lower)] = "file"
+    """What becomes of containers' output, where their specs do not say."""
+    output_max_size: Annotated[Bytes, Field(ge=16 * 2**10)] = 64 * 2**20
+    output_max_files: Annotated[int, Field(ge=1, le=1000)] = 4
     metrics_listen: Annotated[str, AfterValidator(_endpoint)] = ""
     """HOST:PORT that Prometheus reads. Empty: no endpoint."""
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = "text"

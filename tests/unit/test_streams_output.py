@@ -106,8 +106,10 @@ def test_an_index_lies_beside_its_file(output: Output) -> None:
     made = output.create(BOX, 1)
     assert sorted(path.name for path in made.stdout.parent.iterdir()) == [
         "stderr",
+        "stderr.floor",
         "stderr.index",
         "stdout",
+        "stdout.floor",
         "stdout.index",
     ]
     assert index_path(made.stdout) == str(made.stdout) + ".index"

@@ -22,17 +22,20 @@ if TYPE_CHECKING:
 @click.option("--follow", "-f", is_flag=True, help="Go on until the run has ended.")
 @click.option("--tail", "-n", type=click.IntRange(min=0), metavar="N", help="The last N lines.")
 @click.option("--since", type=time, help="Nothing older: 10s, or 2006-01-02T15:04:05Z.")
+@click.option("--until", type=time, help="Nothing newer.")
 @click.option("--stream", type=click.Choice(["stdout", "stderr"]), help="Only this one.")
 @click.option("--timestamps", "-t", is_flag=True, help="Each line with its time.")
 @click.option(
     "--run", type=click.IntRange(min=1), metavar="N", help="Of this run, instead of the last."
 )
+@click.option("--all-runs", "-a", is_flag=True, help="Every run, and with -f those to come.")
 @container_argument
 @json_option
 @click.pass_obj
 def logs(invocation: Invocation, /, container: str, **options: Any) -> None:
     """Print what a container wrote.
 
+    Of the last run, or of another, or of all with a line on stderr between two of them.
     Its stdout comes out on stdout and its stderr on stderr, exactly as written.
     """
     invocation.run(lambda client: _print(invocation, client, container, **options))
@@ -49,6 +52,8 @@ async def _print(
     stream: str | None,
     timestamps: bool,
     run: int | None,
+    until: datetime | None,
+    all_runs: bool,
 ) -> None:
     from moorage.cli import sinks
     from moorage.v1 import container_service_pb2 as wire
@@ -62,6 +67,8 @@ async def _print(
         streams=_streams(stream),
         format=wire.LOG_FORMAT_LINES if lines else wire.LOG_FORMAT_BYTES,
         run=run or 0,
+        until=until,
+        all_runs=all_runs,
     )
     sink = sinks.sink(json=invocation.json)
     async with aclosing(pieces):

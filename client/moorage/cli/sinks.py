@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from moorage.cli.invocation import as_json, warn
+from moorage.cli.invocation import as_json, complain, warn
 from moorage.cli.outlets import Outlet
 from moorage.v1.container_service_pb2 import LOG_STREAM_STDERR, LogsResponse
 
@@ -35,6 +35,8 @@ class TextSink:
         match piece.WhichOneof("payload"):
             case "data":
                 await outlet.write(piece.data)
+            case "run_mark":
+                complain(f"run {piece.run}")
             case "line":
                 await outlet.write(f"{_stamp(piece.time)} {piece.line}\n".encode())
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from moorage.cli import health_options, limit_options, security_options
+from moorage.cli import health_options, limit_options, output_options, security_options
 from moorage.cli.mount_options import MOUNT_OPTIONS, mounts_of
 from moorage.cli.network_options import NETWORK_OPTIONS, network_fields
 from moorage.cli.parameters import duration, image_argument
@@ -82,6 +82,7 @@ _OPTIONS: Final = (
     *SECRET_OPTIONS,
     *MOUNT_OPTIONS,
     *health_options.HEALTH_OPTIONS,
+    *output_options.OUTPUT_OPTIONS,
     restart_option,
     click.option("--rm", "auto_remove", is_flag=True, help="Remove it once it has exited."),
     image_argument,
@@ -124,6 +125,7 @@ def spec_of(
         working_dir=workdir,
         resources=limit_options.resources_of(rest),
         health_check=health_options.health_check_of(rest),
+        log_config=output_options.log_config_of(rest),
         rlimits=limit_options.rlimits_of(ulimit),
         oom_score_adjust=oom_score_adj,
         supplementary_groups=group_add,

@@ -455,7 +455,7 @@ class CleanupResponse(_message.Message):
     def __init__(self, resources: _Optional[_Iterable[_Union[ReleasedResource, _Mapping]]] = ..., complete: bool = ..., container: _Optional[_Union[_container_pb2.Container, _Mapping]] = ...) -> None: ...
 
 class LogsRequest(_message.Message):
-    __slots__ = ("container", "follow", "streams", "since", "tail", "format", "run")
+    __slots__ = ("container", "follow", "streams", "since", "tail", "format", "run", "until", "all_runs")
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
     STREAMS_FIELD_NUMBER: _ClassVar[int]
@@ -463,6 +463,8 @@ class LogsRequest(_message.Message):
     TAIL_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    ALL_RUNS_FIELD_NUMBER: _ClassVar[int]
     container: str
     follow: bool
     streams: _containers.RepeatedScalarFieldContainer[LogStream]
@@ -470,10 +472,15 @@ class LogsRequest(_message.Message):
     tail: int
     format: LogFormat
     run: int
-    def __init__(self, container: _Optional[str] = ..., follow: bool = ..., streams: _Optional[_Iterable[_Union[LogStream, str]]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tail: _Optional[int] = ..., format: _Optional[_Union[LogFormat, str]] = ..., run: _Optional[int] = ...) -> None: ...
+    until: _timestamp_pb2.Timestamp
+    all_runs: bool
+    def __init__(self, container: _Optional[str] = ..., follow: bool = ..., streams: _Optional[_Iterable[_Union[LogStream, str]]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tail: _Optional[int] = ..., format: _Optional[_Union[LogFormat, str]] = ..., run: _Optional[int] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., all_runs: bool = ...) -> None: ...
 
 class LogsResponse(_message.Message):
-    __slots__ = ("stream", "run", "offset", "time", "data", "line", "heartbeat")
+    __slots__ = ("stream", "run", "offset", "time", "data", "line", "heartbeat", "run_mark")
+    class RunMark(_message.Message):
+        __slots__ = ()
+        def __init__(self) -> None: ...
     class Heartbeat(_message.Message):
         __slots__ = ()
         def __init__(self) -> None: ...
@@ -484,6 +491,7 @@ class LogsResponse(_message.Message):
     DATA_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    RUN_MARK_FIELD_NUMBER: _ClassVar[int]
     stream: LogStream
     run: int
     offset: int
@@ -491,7 +499,8 @@ class LogsResponse(_message.Message):
     data: bytes
     line: str
     heartbeat: LogsResponse.Heartbeat
-    def __init__(self, stream: _Optional[_Union[LogStream, str]] = ..., run: _Optional[int] = ..., offset: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., data: _Optional[bytes] = ..., line: _Optional[str] = ..., heartbeat: _Optional[_Union[LogsResponse.Heartbeat, _Mapping]] = ...) -> None: ...
+    run_mark: LogsResponse.RunMark
+    def __init__(self, stream: _Optional[_Union[LogStream, str]] = ..., run: _Optional[int] = ..., offset: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., data: _Optional[bytes] = ..., line: _Optional[str] = ..., heartbeat: _Optional[_Union[LogsResponse.Heartbeat, _Mapping]] = ..., run_mark: _Optional[_Union[LogsResponse.RunMark, _Mapping]] = ...) -> None: ...
 
 class AttachStart(_message.Message):
     __slots__ = ("container", "stdin", "tail", "stdout_offset", "stderr_offset", "window", "run")

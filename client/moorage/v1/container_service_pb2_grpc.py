@@ -461,11 +461,14 @@ class ContainerServiceServicer(object):
         """Logs streams what a run wrote to its output.
 
         A container that never ran has no output: the stream ends at once.
+        What rotation has let go of is left out: the first offset is then not 0, and where it passes a
+        reader, the next offset is further on than what came before. No line is lost otherwise.
         Without `follow` the stream ends at the end of what is there; with it, when the run has
         ended and its output was delivered whole. Heartbeats keep idle streams alive.
 
         Errors:
         NOT_FOUND            RUN_NOT_FOUND         There is no such run, or its output is gone.
+        FAILED_PRECONDITION  OUTPUT_NOT_KEPT       Its log driver is NONE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -274,11 +274,14 @@ class ContainerServiceStub:
     """Logs streams what a run wrote to its output.
 
     A container that never ran has no output: the stream ends at once.
+    What rotation has let go of is left out: the first offset is then not 0, and where it passes a
+    reader, the next offset is further on than what came before. No line is lost otherwise.
     Without `follow` the stream ends at the end of what is there; with it, when the run has
     ended and its output was delivered whole. Heartbeats keep idle streams alive.
 
     Errors:
       NOT_FOUND            RUN_NOT_FOUND         There is no such run, or its output is gone.
+      FAILED_PRECONDITION  OUTPUT_NOT_KEPT       Its log driver is NONE.
     """
     Attach: _grpc.StreamStreamMultiCallable[_container_service_pb2.AttachRequest, _container_service_pb2.AttachResponse]
     """Attach connects a caller to the first process of a run: what it wrote and writes, its stdin if
@@ -571,11 +574,14 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
     """Logs streams what a run wrote to its output.
 
     A container that never ran has no output: the stream ends at once.
+    What rotation has let go of is left out: the first offset is then not 0, and where it passes a
+    reader, the next offset is further on than what came before. No line is lost otherwise.
     Without `follow` the stream ends at the end of what is there; with it, when the run has
     ended and its output was delivered whole. Heartbeats keep idle streams alive.
 
     Errors:
       NOT_FOUND            RUN_NOT_FOUND         There is no such run, or its output is gone.
+      FAILED_PRECONDITION  OUTPUT_NOT_KEPT       Its log driver is NONE.
     """
     Attach: _aio.StreamStreamMultiCallable[_container_service_pb2.AttachRequest, _container_service_pb2.AttachResponse]  # type: ignore[assignment]
     """Attach connects a caller to the first process of a run: what it wrote and writes, its stdin if
@@ -961,11 +967,14 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Logs streams what a run wrote to its output.
 
         A container that never ran has no output: the stream ends at once.
+        What rotation has let go of is left out: the first offset is then not 0, and where it passes a
+        reader, the next offset is further on than what came before. No line is lost otherwise.
         Without `follow` the stream ends at the end of what is there; with it, when the run has
         ended and its output was delivered whole. Heartbeats keep idle streams alive.
 
         Errors:
           NOT_FOUND            RUN_NOT_FOUND         There is no such run, or its output is gone.
+          FAILED_PRECONDITION  OUTPUT_NOT_KEPT       Its log driver is NONE.
         """
 
     @_abc_1.abstractmethod

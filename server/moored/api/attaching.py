@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from moorage.v1 import container_service_pb2 as wire
 from moored import errors
 from moored.api import asked, asked_exec, duplex, pictures
-from moored.api.logs import NUMBERS
+from moored.api.log_answers import NUMBERS
 from moored.errors import Violation
 from moored.streams.logs import Quiet
 from moored.verbs.attach import EndReason

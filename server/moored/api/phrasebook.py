@@ -53,6 +53,7 @@ OUTBOUND: Final[dict[type[errors.MooredError], StatusCode]] = {
     errors.ContainerStopping: StatusCode.FAILED_PRECONDITION,
     errors.ContainerStranded: StatusCode.FAILED_PRECONDITION,
     errors.ContainerRunning: StatusCode.FAILED_PRECONDITION,
+    errors.OutputNotKept: StatusCode.FAILED_PRECONDITION,
     errors.HealthNotConfigured: StatusCode.FAILED_PRECONDITION,
     errors.ContainerNotRunning: StatusCode.FAILED_PRECONDITION,
     errors.ExecEnded: StatusCode.FAILED_PRECONDITION,

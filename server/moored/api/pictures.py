@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from moorage.v1 import container_pb2 as wire
 from moored.api import (
+    asked_output,
     health_pictures,
     limit_pictures,
     mount_pictures,
@@ -177,6 +178,7 @@ def spec(spec: Spec) -> wire.ContainerSpec:
         umask=spec.umask,
         supplementary_groups=spec.supplementary_groups,
         health_check=health_pictures.health_check(spec.health_check),
+        log_config=asked_output.picture(spec.log_config),
         networks=[network_pictures.attachment(asked) for asked in spec.networks],
         ports=[port_pictures.mapping(asked) for asked in spec.ports],
         dns=network_pictures.dns(spec.dns) if spec.dns != Dns() else None,

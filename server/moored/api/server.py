@@ -103,7 +103,7 @@ class Server:
             import_limit=site.settings.largest_import,
         )
         servicers = {
-            "ContainerService": _containers(house, info),
+            "ContainerService": _containers(site, house, info),
             "ExecService": ExecServicer(directory=house.registry, executor=house.verbs.executor),
             "ImageService": images,
             "VolumeService": VolumeServicer(house.verbs.volumes.volumes, house.verbs.volumes),
@@ -165,8 +165,8 @@ class Server:
             await self._health.set(name, status)
 
 
-def _containers(house: House, info: ServerInfo) -> ContainerServicer:
-    pictures = Pictures()
+def _containers(site: Site, house: House, info: ServerInfo) -> ContainerServicer:
+    pictures, captures = Pictures(), house.adapters.captures
     return ContainerServicer(
         directory=house.registry,
         inspecting=_inspecting(house, pictures),
@@ -181,7 +181,13 @@ def _containers(house: House, info: ServerInfo) -> ContainerServicer:
         changes=_changes(house),
         listing=ListingDesk(house.registry, pictures),
         waiter=house.verbs.waiter,
-        logs=LogsDesk(directory=house.registry, output=house.adapters.output, hub=house.hub),
+        logs=LogsDesk(
+            directory=house.registry,
+            output=house.adapters.output,
+            hub=house.hub,
+            keeps=lambda snapshot: captures.keeps(snapshot.spec.log_config),
+            now=site.clock.now,
+        ),
         stats=StatsDesk(house.verbs.sampler),
         watch=WatchDesk(directory=house.registry, feed=house.feed, pictures=pictures),
         attaching=AttachDesk(attacher=house.verbs.attacher),

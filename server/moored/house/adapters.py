@@ -14,6 +14,7 @@ from moored.containerd.images import Images
 from moored.containerd.layers import Layers
 from moored.containerd.leases import Leases
 from moored.containerd.tasks import Tasks
+from moored.model.output import Captures, LogDriver, Retention
 from moored.storage.channels import Channels
 from moored.storage.files import GeneratedFiles
 from moored.storage.secrets import SecretFiles
@@ -44,6 +45,7 @@ class Adapters:
     bundles: Bundles
     generated: GeneratedFiles
     output: Output
+    captures: Captures
     shared_memory: SharedMemory
     executions: Executions
     channels: Channels
@@ -67,6 +69,10 @@ class Adapters:
             bundles=Bundles(site.places, namespace=settings.instance),
             generated=GeneratedFiles(settings.state),
             output=Output(settings.root),
+            captures=Captures(
+                LogDriver(settings.output_driver),
+                Retention(settings.output_max_size, settings.output_max_files),
+            ),
             shared_memory=SharedMemory(settings.state, site.kernel),
             executions=Executions(connection),
             channels=Channels(settings.state),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from moored.feed import KEPT, Feed
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from moored.house.site import Site
+    from moored.model.identity import ContainerId
+    from moored.model.output import Captures, Retention
     from moored.network.edge import Edge
     from moored.network.networks import Networks
     from moored.verbs.run_streams import RunStreams
@@ -70,14 +73,14 @@ class Ground:
         feed = Feed(ledger, revision=revision, keep=min(KEPT, settings.event_retention))
         adapters = Adapters.build(site)
         stack.push_async_callback(adapters.connection.close)
-        hub = Hub(adapters.output)
-        hub.start()
-        stack.push_async_callback(hub.close)
         limits = Limits(settings.step_timeout, settings.undo_timeout)
         registry = Registry(
             ledger, now=site.clock.now, feed=feed, known=known, patience=settings.step_timeout
         )
         mounts = await _mounts(site, ledger, registry, limits)
+        hub = Hub(adapters.output, retention=partial(_retention, adapters.captures, registry))
+        hub.start()
+        stack.push_async_callback(hub.close)
         owner = Owner()
         plugins = stack.enter_context(plugin_networks(settings, site.tracer))
         if settings.cni_gc:  # before there is any change: nothing may be attached meanwhile
@@ -133,6 +136,13 @@ async def _mounts(site: Site, ledger: Ledger, registry: Registry, limits: Limits
     )
     binds = Binds(site.allowed.bind_roots)
     return HostMounts(volumes, directories, binds, patience=CALL_SHARE * limits.undo)
+
+
+def _retention(captures: Captures, registry: Registry, container: ContainerId) -> Retention | None:
+    """Return how much is kept of each stream of a container."""
+    if not registry.knows(container):
+        return None
+    return captures.retention(registry.peek(container).snapshot.spec.log_config)
 
 
 def process_ticks(pid: int) -> int:

@@ -159,7 +159,12 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
         containers=adapters.containers,
         layers=adapters.layers,
         files=HostFiles(
-            adapters.generated, adapters.output, Host.look, Naming(), adapters.channels
+            adapters.generated,
+            adapters.output,
+            Host.look,
+            Naming(),
+            adapters.channels,
+            adapters.captures,
         ),
         joiner=_joiner(ground),
         furnisher=Furnisher(adapters.shared_memory, _secrets(ground)),

@@ -10,6 +10,7 @@ from moored.model.health import NO_CHECK, Checkup, HealthCheck, checkup
 from moored.model.limits import NO_LIMITS, Resources, Rlimit
 from moored.model.mounts import Mount
 from moored.model.network import Attachment, Dns
+from moored.model.output import AS_SERVER, LogConfig
 from moored.model.ports import PortMapping
 from moored.model.restart import NO_RESTARTS, RestartPolicy
 from moored.model.secrets import Secret
@@ -105,6 +106,7 @@ class Spec:
     configs: tuple[Secret, ...] = ()
 
     health_check: HealthCheck = NO_CHECK
+    log_config: LogConfig = AS_SERVER
 
 
 def checkup_of(spec: Spec, image: Image) -> Checkup | None:

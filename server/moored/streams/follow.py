@@ -17,11 +17,13 @@ from moored.streams.index import Record
 from moored.streams.inotify import Inotify
 from moored.streams.output import Output, RunOutput, Stream
 from moored.streams.recording import Complaint, Recorder
+from moored.streams.rotation import Rotator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from moored.model.identity import ContainerId
+    from moored.model.output import Retention
     from moored.streams.inotify import Notifier
 
 PACE: Final = 0.1
@@ -35,13 +37,14 @@ LOOKS_AT_ONCE: Final = 200
 class _File:
     """One file that somebody wants to hear of, and the kernel's watch on it if there is one."""
 
-    __slots__ = ("followers", "path", "recorded", "watch")
+    __slots__ = ("followers", "path", "recorded", "retention", "watch")
 
     def __init__(self, path: str) -> None:
         self.path: Final = path
         self.watch: int | None = None
         self.recorded: int | None = None
         """The size last put into the index; None: nobody asked for an index."""
+        self.retention: Retention | None = None
         self.followers: set[Follow] = set()
 
     @property
@@ -84,7 +87,9 @@ class Hub:
         *,
         open_notifier: Callable[[], Notifier] = Inotify,
         unheard_pace: float = UNHEARD_PACE,
+        retention: Callable[[ContainerId], Retention | None] = lambda _: None,
     ) -> None:
+        """``retention`` says how much is kept of each stream of a container; None: all."""
         self._output = output
         self._open_notifier = open_notifier
         self._unheard_pace = unheard_pace
@@ -98,6 +103,8 @@ class Hub:
         self._looking: asyncio.Handle | None = None
         self._retrying: asyncio.Handle | None = None
         self._recorder = Recorder()
+        self._rotator = Rotator()
+        self._retention = retention
         self._unwatched = Complaint("cannot watch output files: {}; their times get coarse")
         self.closed = True
 
@@ -126,6 +133,7 @@ class Hub:
         if self._notifier is not None:
             self._loop.remove_reader(self._notifier.fileno())
             self._notifier.close()
+        await self._rotator.close()
         await self._recorder.close()
 
     def watch(self, container: ContainerId, run: int) -> None:
@@ -134,6 +142,7 @@ class Hub:
         for stream in Stream:
             file = self._file(output.path(stream))
             file.recorded = file.recorded or 0
+            file.retention = self._retention(container)
             self._look_soon(file)
 
     async def unwatch(self, container: ContainerId, run: int) -> None:
@@ -144,6 +153,7 @@ class Hub:
             if file := self._files.get(path):
                 self._note(file)
                 file.recorded = None
+                self._rotator.forget(path)
                 self.release(file)
         if not self.closed:
             await self._recorder.finish(paths)
@@ -272,3 +282,5 @@ class Hub:
         if found.st_size > file.recorded:
             file.recorded = found.st_size
             self._recorder.note(file.path, Record(found.st_size, found.st_mtime_ns))
+            if file.retention is not None and not self.closed:
+                self._rotator.consider(file.path, found.st_size, file.retention)

@@ -13,12 +13,14 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from moored.streams.output import index_path
+from moored.streams.punching import punch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _RECORD: Final = struct.Struct("<QQ")
+MOST_RECORDS: Final = 1 << 20
 _BLOCK: Final = 256
 """Records read at a time."""
 
@@ -74,6 +76,30 @@ def append_all(records: Mapping[str, Record]) -> OSError | None:
     return failure
 
 
+def let_go(file: Path | str, floor: int, *, most: int = MOST_RECORDS) -> None:
+    """Forget what is about bytes before ``floor``, but for the record that leads up to it.
+
+    Of a file that is written without pause, and little at a time, the older half goes once there
+    are more than ``most``: a time gets coarser by that, and nothing else. What is gone reads as
+    zeros, which sort before every record.
+    """
+    try:
+        fd = os.open(index_path(file), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        count = _count(fd)
+        records = range(count)
+        first = bisect_right(records, 0, key=lambda n: _records(fd, n, 1)[0].size)
+        keep = bisect_right(records, floor, key=lambda n: _records(fd, n, 1)[0].size) - 1
+        if count - max(first, keep) > most:
+            keep = count - most // 2
+        if keep > first:
+            punch(fd, keep * _RECORD.size)
+    finally:
+        os.close(fd)
+
+
 class Index:
     """The index of one file, open for reading while it grows."""
 
@@ -113,6 +139,9 @@ class Index:
             count = min(number, _BLOCK)
             number -= count
             for record in reversed(_records(self._fd, number, count)):
+                if not record.size:  # let go of, as all before it
+                    number = 0
+                    break
                 if record.size < end:
                     yield Segment(record.size, end, max(newer.time, record.time))
                     end = record.size

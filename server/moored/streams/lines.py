@@ -63,6 +63,7 @@ class OpenLine:
 
     def cut(self, chunk: Chunk) -> Iterator[Line]:
         """Yield the lines that ``chunk`` completes, and hold what remains."""
+        yield from self.break_off(chunk)
         begin = 0
         while (newline := chunk.data.find(b"\n", begin)) >= 0:
             self._hold(chunk, begin, newline)
@@ -75,6 +76,11 @@ class OpenLine:
 
     def end(self) -> Iterator[Line]:
         if self._held:
+            yield self._rest()
+
+    def break_off(self, chunk: Chunk) -> Iterator[Line]:
+        """Yield what is held if ``chunk`` does not follow it: some of the stream was let go of."""
+        if self._held and chunk.offset != self._offset + len(self._held):
             yield self._rest()
 
     def _hold(self, chunk: Chunk, begin: int, end: int) -> None:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from moored.model.identity import ContainerId, is_id
+from moored.streams.floor import floor_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +70,7 @@ class Output:
         for stream in Stream:
             _create(output.path(stream))
             _create(index_path(output.path(stream)))
+            _create(floor_path(output.path(stream)))
         return output
 
     def find(self, container: ContainerId, run: int) -> RunOutput | None:

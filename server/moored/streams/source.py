@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from moored.streams.floor import Floor
 from moored.streams.index import Forward, Index, Segment
 from moored.streams.tail import Strand
 from moored.uninterrupted import in_thread
@@ -31,7 +32,10 @@ class Chunk:
 
 
 class Source:
-    """The open file of one stream. Once it is removed, what is open is read to its end."""
+    """The open file of one stream. Once it is removed, what is open is read to its end.
+
+    What is let go of before it was read is passed over: the next chunk begins further on.
+    """
 
     def __init__(self, output: RunOutput, stream: Stream, *, since: int) -> None:
         self.stream: Final = stream
@@ -44,16 +48,19 @@ class Source:
         self._ahead, self._ahead_at = b"", 0
         file = output.path(stream)
         self._index = Index(file)
+        self._floor = Floor(file)
         try:
             self._fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             self._index.close()
+            self._floor.close()
             raise
         self._size, self._modified = self._measure()
-        self.seek(self._index.since(since) if since else 0)
+        self.seek(max(self._index.since(since) if since else 0, self._floor.read()))
 
     def close(self) -> None:
         self._index.close()
+        self._floor.close()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -88,6 +95,10 @@ class Source:
         if not 0 <= at < len(self._ahead):
             self._ahead = await self._read()
             self._ahead_at, at = self.offset, 0
+            if (floor := self._floor.read()) > self.offset:  # let go of before it was read
+                self._ahead = b""
+                self.seek(floor)
+                return None
         if not self._ahead:  # it was longer before
             self.over, self._next = True, None
             return None

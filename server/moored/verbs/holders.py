@@ -5,6 +5,7 @@ Ties the verbs' words to the rooms below them, and decides nothing.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from moored.containerd.layers import Layers
     from moored.containerd.tasks import Tasks
     from moored.model.network import Attached
+    from moored.model.output import Captures
     from moored.model.resources import Resource
     from moored.model.state import Snapshot
     from moored.network.naming import Naming
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from moored.storage.files import GeneratedFiles
     from moored.storage.secrets import SecretFiles
     from moored.storage.shared_memory import SharedMemory
-    from moored.streams.output import Output
+    from moored.streams.output import Output, RunOutput
     from moored.verbs.joining import Joined
     from moored.verbs.mounts import HostMounts
     from moored.verbs.run_streams import RunStreams
@@ -43,13 +45,14 @@ class HostFiles:
     host: Callable[[], Host]
     naming: Naming
     channels: Channels
+    captures: Captures
 
     def write(self, snapshot: Snapshot, run: int, joined: Joined) -> RunFiles:
         output = self.output.create(snapshot.id, run)
         mounts = self.generated.write(run_id(snapshot.id, run), self._texts(snapshot, joined))
         name = run_id(snapshot.id, run)
         stdin = self.channels.open(name, stdin=snapshot.spec.stdin)
-        return RunFiles(str(output.stdout), str(output.stderr), mounts, str(stdin or ""))
+        return RunFiles(*self._ends(snapshot, output), mounts, str(stdin or ""))
 
     def introduce(self, snapshot: Snapshot, networks: Sequence[Attached]) -> None:
         """Complete the files of the current run, now that its addresses are known."""
@@ -73,7 +76,13 @@ class HostFiles:
         """Return what ``write`` would, without writing."""
         output = self.output.paths(snapshot.id, run)
         mounts = self.generated.places(run_id(snapshot.id, run))
-        return RunFiles(str(output.stdout), str(output.stderr), mounts)
+        return RunFiles(*self._ends(snapshot, output), mounts)
+
+    def _ends(self, snapshot: Snapshot, output: RunOutput) -> tuple[str, str]:
+        """Return where the two streams go: where nothing is kept the files stay empty."""
+        if self.captures.keeps(snapshot.spec.log_config):
+            return str(output.stdout), str(output.stderr)
+        return os.devnull, os.devnull
 
 
 @dataclass(frozen=True)
