@@ -217,6 +217,8 @@ class Settings(BridgeSettings):
     """What becomes of containers' output, where their specs do not say."""
     output_max_size: Annotated[Bytes, Field(ge=16 * 2**10)] = 64 * 2**20
     output_max_files: Annotated[int, Field(ge=1, le=1000)] = 4
+    output_reserve: Bytes = 256 * 2**20
+    """Free below it, where output is kept: output is let go of early."""
     metrics_listen: Annotated[str, AfterValidator(_endpoint)] = ""
     """HOST:PORT that Prometheus reads. Empty: no endpoint."""
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = "text"

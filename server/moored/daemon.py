@@ -185,6 +185,7 @@ def _keep(house: House, pulse: Pulse, stopping: asyncio.Event) -> list[asyncio.T
         asyncio.create_task(keepers.rules.run(), name="rules"),
         asyncio.create_task(keepers.watchman.run(), name="watchman"),
         asyncio.create_task(keepers.health.run(), name="health"),
+        asyncio.create_task(keepers.output.run(), name="output"),
         asyncio.create_task(pulse.run(), name="pulse"),
     ]
     for task in tasks:

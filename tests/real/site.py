@@ -49,7 +49,7 @@ class Site:
         self.containerd.start()
         self.gate: Final = GatedRuntime(self.directory / "gate")
         self.daemons: Final[list[Moored]] = []
-        self._archive = archive
+        self.archive: Final = archive
         self._retired: set[str] = set()
         self._last: World | None = None
         self._before: Final = self.look()
@@ -98,7 +98,7 @@ class Site:
         """Return a moored that serves, with the busybox image in it."""
         daemon = self.moored(settings, instance=instance, host_network=host_network)
         daemon.start()
-        daemon.import_image(self._archive)
+        daemon.import_image(self.archive)
         return daemon
 
     def place(self, *, ever: bool = False) -> Place:

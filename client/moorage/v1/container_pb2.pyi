@@ -526,7 +526,7 @@ class Intent(_message.Message):
     def __init__(self, action: _Optional[_Union[IntentAction, str]] = ..., origin: _Optional[_Union[IntentOrigin, str]] = ...) -> None: ...
 
 class ContainerStatus(_message.Message):
-    __slots__ = ("state", "run", "pid", "exit", "error", "start_time", "finish_time", "stage", "restart_count", "health", "networks", "mounts", "leftovers", "last_start", "image_digest", "restart")
+    __slots__ = ("state", "run", "pid", "exit", "error", "start_time", "finish_time", "stage", "restart_count", "health", "networks", "mounts", "leftovers", "last_start", "image_digest", "restart", "output_lost")
     STATE_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -543,6 +543,7 @@ class ContainerStatus(_message.Message):
     LAST_START_FIELD_NUMBER: _ClassVar[int]
     IMAGE_DIGEST_FIELD_NUMBER: _ClassVar[int]
     RESTART_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_LOST_FIELD_NUMBER: _ClassVar[int]
     state: ContainerState
     run: int
     pid: int
@@ -559,7 +560,14 @@ class ContainerStatus(_message.Message):
     last_start: StartTimeline
     image_digest: str
     restart: PendingRestart
-    def __init__(self, state: _Optional[_Union[ContainerState, str]] = ..., run: _Optional[int] = ..., pid: _Optional[int] = ..., exit: _Optional[_Union[Exit, _Mapping]] = ..., error: _Optional[_Union[ContainerError, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., restart_count: _Optional[int] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., networks: _Optional[_Iterable[_Union[NetworkStatus, _Mapping]]] = ..., mounts: _Optional[_Iterable[_Union[MountStatus, _Mapping]]] = ..., leftovers: _Optional[_Iterable[_Union[Leftover, _Mapping]]] = ..., last_start: _Optional[_Union[StartTimeline, _Mapping]] = ..., image_digest: _Optional[str] = ..., restart: _Optional[_Union[PendingRestart, _Mapping]] = ...) -> None: ...
+    output_lost: OutputLost
+    def __init__(self, state: _Optional[_Union[ContainerState, str]] = ..., run: _Optional[int] = ..., pid: _Optional[int] = ..., exit: _Optional[_Union[Exit, _Mapping]] = ..., error: _Optional[_Union[ContainerError, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., restart_count: _Optional[int] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., networks: _Optional[_Iterable[_Union[NetworkStatus, _Mapping]]] = ..., mounts: _Optional[_Iterable[_Union[MountStatus, _Mapping]]] = ..., leftovers: _Optional[_Iterable[_Union[Leftover, _Mapping]]] = ..., last_start: _Optional[_Union[StartTimeline, _Mapping]] = ..., image_digest: _Optional[str] = ..., restart: _Optional[_Union[PendingRestart, _Mapping]] = ..., output_lost: _Optional[_Union[OutputLost, _Mapping]] = ...) -> None: ...
+
+class OutputLost(_message.Message):
+    __slots__ = ("since",)
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    since: _timestamp_pb2.Timestamp
+    def __init__(self, since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PendingRestart(_message.Message):
     __slots__ = ("due_time", "attempt")

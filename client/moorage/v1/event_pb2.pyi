@@ -32,6 +32,7 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_REMOVED: _ClassVar[EventKind]
     EVENT_KIND_INTERFERED: _ClassVar[EventKind]
     EVENT_KIND_HEALTH_CHANGED: _ClassVar[EventKind]
+    EVENT_KIND_OUTPUT_LOST: _ClassVar[EventKind]
     EVENT_KIND_VOLUME_MOUNTED: _ClassVar[EventKind]
     EVENT_KIND_VOLUME_UNMOUNTED: _ClassVar[EventKind]
 EVENT_KIND_UNSPECIFIED: EventKind
@@ -53,6 +54,7 @@ EVENT_KIND_RESOURCES_RELEASED: EventKind
 EVENT_KIND_REMOVED: EventKind
 EVENT_KIND_INTERFERED: EventKind
 EVENT_KIND_HEALTH_CHANGED: EventKind
+EVENT_KIND_OUTPUT_LOST: EventKind
 EVENT_KIND_VOLUME_MOUNTED: EventKind
 EVENT_KIND_VOLUME_UNMOUNTED: EventKind
 

@@ -27,6 +27,7 @@ KINDS: Final[dict[str, wire.EventKind]] = {
     events.OutOfMemory.__name__: wire.EVENT_KIND_OUT_OF_MEMORY,
     events.RestartScheduled.__name__: wire.EVENT_KIND_RESTART_SCHEDULED,
     events.RestartCancelled.__name__: wire.EVENT_KIND_RESTART_CANCELLED,
+    events.OutputLost.__name__: wire.EVENT_KIND_OUTPUT_LOST,
     events.HealthChanged.__name__: wire.EVENT_KIND_HEALTH_CHANGED,
     events.Interfered.__name__: wire.EVENT_KIND_INTERFERED,
     events.SpecUpdated.__name__: wire.EVENT_KIND_UPDATED,

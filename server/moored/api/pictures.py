@@ -135,6 +135,7 @@ def _status(
         finish_time=time(exit.at) if exit else None,
         stage=_stage(stage) if stage else None,
         health=health_pictures.health(snapshot.health, readings),
+        output_lost=_lost(snapshot.output_lost) if snapshot.output_lost else None,
         networks=network_pictures.networks(snapshot) if pid else [],
         mounts=mount_pictures.status(snapshot) if pid else [],
         leftovers=[_leftover(leftover) for leftover in snapshot.leftovers],
@@ -195,6 +196,10 @@ def _policy(policy: RestartPolicy) -> wire.RestartPolicy:
     return wire.RestartPolicy(
         condition=CONDITIONS[policy.condition], max_retries=policy.max_retries
     )
+
+
+def _lost(since: datetime) -> wire.OutputLost:
+    return wire.OutputLost(since=time(since))
 
 
 def _restart(state: states.Restarting) -> wire.PendingRestart:

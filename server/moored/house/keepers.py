@@ -13,6 +13,7 @@ from moored.keepers.exits import Exits
 from moored.keepers.health import HealthMonitor
 from moored.keepers.hints import Hints
 from moored.keepers.interference import Strangers
+from moored.keepers.output import OutputKeeper
 from moored.keepers.pauses import Pauses
 from moored.keepers.probing import Prober
 from moored.keepers.recovery import Recovery
@@ -39,6 +40,7 @@ class Keepers:
     rules: RulesKeeper
     watchman: Watchman
     health: HealthMonitor
+    output: OutputKeeper
 
     @classmethod
     def build(cls, ground: Ground, exits: Exits, verbs: Verbs) -> Keepers:
@@ -64,6 +66,12 @@ class Keepers:
                 grace=ground.site.settings.orphan_grace,
             ),
             health=_health(ground),
+            output=OutputKeeper(
+                registry=ground.registry,
+                output=ground.adapters.output,
+                rotator=ground.hub.rotator,
+                reserve=ground.site.settings.output_reserve,
+            ),
             census=Census(
                 directory=ground.registry, feed=ground.feed, measures=ground.site.measures
             ),

@@ -53,6 +53,7 @@ class Record:
     restarts: int = 0
     oom_kills: int = 0
     health: Health = NOT_PROBED
+    output_lost: datetime | None = None
     network: str = NONE
     networks: tuple[Attached, ...] = ()
 
@@ -85,6 +86,7 @@ def write(snapshot: Snapshot) -> bytes:
             restarts=snapshot.restarts,
             oom_kills=snapshot.oom_kills,
             health=snapshot.health,
+            output_lost=snapshot.output_lost,
             network=snapshot.network,
             networks=snapshot.networks,
             failure=snapshot.failure,
@@ -119,6 +121,7 @@ def read(record: bytes, *, revision: int, resources: tuple[Resource, ...]) -> Sn
         restarts=stored.restarts,
         oom_kills=stored.oom_kills,
         health=stored.health,
+        output_lost=stored.output_lost,
         network=stored.network,
         networks=stored.networks,
         failure=stored.failure,

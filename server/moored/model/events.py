@@ -129,6 +129,14 @@ class HealthChanged:
 
 
 @dataclass(frozen=True)
+class OutputLost:
+    """Some of a run's output could not be kept, from ``since`` on."""
+
+    run: int
+    since: datetime
+
+
+@dataclass(frozen=True)
 class TaskExited:
     run: int
     exit: Exit
@@ -183,6 +191,7 @@ Event: TypeAlias = (
     | OutOfMemory
     | Interfered
     | HealthChanged
+    | OutputLost
     | SpecUpdated
     | Renamed
     | VolumeMounted

@@ -17,6 +17,7 @@ from moored.model.events import (
     HealthChanged,
     Interfered,
     OutOfMemory,
+    OutputLost,
     Paused,
     RemoveRequested,
     Renamed,
@@ -148,6 +149,8 @@ class Snapshot:
     last_start: Timeline | None = None
     health: Health = NOT_PROBED
     """What probing found of the current or last run."""
+    output_lost: datetime | None = None
+    """From when on some output of the current or last run is missing."""
     revision: int = 0
 
     @property
@@ -187,6 +190,8 @@ def advance(before: Snapshot, event: Event) -> Snapshot:
             return replace(before, oom_kills=event.kills)
         case Running() | Frozen() | Stopping(), HealthChanged() if event.run == before.run:
             return replace(before, health=event.health)
+        case Running() | Frozen() | Stopping(), OutputLost() if event.run == before.run:
+            return replace(before, output_lost=event.since)
         case _, Interfered():
             return before
         case _, SpecUpdated() if not isinstance(before.state, Removing):
@@ -227,6 +232,7 @@ def _begun(before: Snapshot, event: StartRequested) -> Snapshot:
         run=event.run,
         intent=event.intent,
         started=None,
+        output_lost=None,
         health=at_start(checkup_of(before.spec, before.image), event.at),
         resources=(*before.resources, *event.resources),
         networks=event.networks,

@@ -103,7 +103,7 @@ class Hub:
         self._looking: asyncio.Handle | None = None
         self._retrying: asyncio.Handle | None = None
         self._recorder = Recorder()
-        self._rotator = Rotator()
+        self.rotator: Final = Rotator()
         self._retention = retention
         self._unwatched = Complaint("cannot watch output files: {}; their times get coarse")
         self.closed = True
@@ -133,7 +133,7 @@ class Hub:
         if self._notifier is not None:
             self._loop.remove_reader(self._notifier.fileno())
             self._notifier.close()
-        await self._rotator.close()
+        await self.rotator.close()
         await self._recorder.close()
 
     def watch(self, container: ContainerId, run: int) -> None:
@@ -153,7 +153,7 @@ class Hub:
             if file := self._files.get(path):
                 self._note(file)
                 file.recorded = None
-                self._rotator.forget(path)
+                self.rotator.forget(path)
                 self.release(file)
         if not self.closed:
             await self._recorder.finish(paths)
@@ -283,4 +283,4 @@ class Hub:
             file.recorded = found.st_size
             self._recorder.note(file.path, Record(found.st_size, found.st_mtime_ns))
             if file.retention is not None and not self.closed:
-                self._rotator.consider(file.path, found.st_size, file.retention)
+                self.rotator.consider(file.path, found.st_size, file.retention)

@@ -41,6 +41,11 @@ class Rotator:
         if file not in self._busy and (to := retention.floor(floor, size)) > floor:
             self._begin(file, to)
 
+    async def let_go(self, file: str, to: int) -> None:
+        """Rotate ``file`` to ``to`` now, in turn with all others. OSError: it cannot be."""
+        loop = asyncio.get_running_loop()
+        self._floors[file] = await loop.run_in_executor(self._thread, rotate, file, to)
+
     def forget(self, file: str) -> None:
         self._floors.pop(file, None)
 
