@@ -17,8 +17,7 @@ ROWS = dict(
     )
 )
 WANTED = (
-    *(f"S{number}" for number in (*range(1, 15), *range(18, 21), *range(22, 28), 29, 30)),
-    *(f"S{number}" for number in (*range(1, 7), *range(8, 15), 19, *range(22, 28), 29, 30, 31)),
+    *(f"S{number}" for number in (*range(1, 15), *range(18, 21), *range(22, 28), 29, 30, 31)),
     *(f"S{number}" for number in (*range(32, 42), 47, 49, 50)),
     *(f"D{number}" for number in range(1, 5)),
 )

@@ -31,6 +31,7 @@ COMMANDS = [
         "exec",
         "execs",
         "events",
+        "stats",
         "stop",
         "restart",
         "kill",
