@@ -23,9 +23,8 @@ def named(method: str, message: Message) -> Request | None:
     return once.named(method, message, lambda value: b"mark of " + value)
 
 
-READING = {"Attach", "Audit", "Inspect", "List", "Wait", "Watch", "Logs", "GetServerInfo", "Stats"}
-"""Attach beside them, which is a conversation: what has no one answer cannot be asked for twice.
-And Audit, which looks anew each time, and finds what it let go of no more."""
+READING = {"Attach", "Inspect", "List", "Wait", "Watch", "Logs", "GetServerInfo", "Stats"}
+"""Attach beside them, which is a conversation: what has no one answer cannot be asked for twice."""
 CONVERSATIONS = {"Exec"}
 LABELS = {f"key-{number}": str(number) for number in range(50)}
 
