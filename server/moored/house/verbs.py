@@ -37,6 +37,7 @@ from moored.verbs.secrets import SecretKeeper
 from moored.verbs.start import Starter
 from moored.verbs.stats import Sampler
 from moored.verbs.stop import Stopper
+from moored.verbs.surroundings import Surroundings
 from moored.verbs.turns import Turns
 from moored.verbs.update import Updater
 from moored.verbs.volumes import VolumeVerbs
@@ -157,8 +158,25 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
         instance=site.settings.instance,
         tasks=adapters.tasks,
         containers=adapters.containers,
+        surroundings=_surroundings(ground),
+        watch=exits,
+        runtimes=site.runtimes.by_name,
+        look=look,
+        build_spec=runtime_spec.build,
+        process_ticks=process_ticks,
+        host=Host.look,
+        lend=lending.lend,
+        clock=site.clock,
+        task_limit=CALL_SHARE * ground.limits.step,
+    )
+
+
+def _surroundings(ground: Ground) -> Surroundings:
+    adapters = ground.adapters
+    return Surroundings(
+        instance=ground.site.settings.instance,
         layers=adapters.layers,
-        files=HostFiles(
+        writer=HostFiles(
             adapters.generated,
             adapters.output,
             Host.look,
@@ -169,16 +187,8 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
         joiner=_joiner(ground),
         furnisher=Furnisher(adapters.shared_memory, _secrets(ground)),
         networks=ground.networks,
-        mounts=ground.mounts,
-        watch=exits,
-        runtimes=site.runtimes.by_name,
-        look=look,
-        build_spec=runtime_spec.build,
-        process_ticks=process_ticks,
-        host=Host.look,
-        lend=lending.lend,
-        clock=site.clock,
-        task_limit=CALL_SHARE * ground.limits.step,
+        places=ground.mounts,
+        clock=ground.site.clock,
     )
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from moored.model.users import Identity
     from moored.storage.rootfs import Rootfs
 
+PLANNED_HOME: Final = "<home directory>"
+"""What stands for what only the image tells."""
 _LARGEST_FILE: Final = 4 * 2**20
 """Bytes of passwd and group that are read: what is beyond has no entry."""
 

@@ -66,7 +66,7 @@ class Planner:
             return await self._of(claim.snapshot)
 
     async def _of(self, snapshot: Snapshot) -> Plan:
-        await self.bring_up.networks.ready(snapshot)
+        await self.bring_up.surroundings.networks.ready(snapshot)
         run = snapshot.run + 1
         wanted = self.bring_up.planned(snapshot, run)
         steps = [
@@ -74,7 +74,7 @@ class Planner:
                 name, tuple(f"{r.kind} {r.key}" for kind in kinds for r in wanted if r.kind is kind)
             )
             for name, kinds in STEPS.items()
-            if name not in self.bring_up.idle(snapshot)
+            if name not in self.bring_up.surroundings.idle(snapshot)
         ]
         spec = self.bring_up.planned_spec(replace(snapshot, run=run))
         return Plan(snapshot, tuple(steps), spec.decode())
