@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from moored.directory import Directory, Subject, View
+    from moored.model.identity import ContainerId
     from moored.model.state import Snapshot
     from moored.streams.follow import Hub
     from moored.streams.output import Output, RunOutput
@@ -92,14 +93,13 @@ class LogsDesk:
         told = 0
         while True:
             view = subject.view
-            runs = [r for r in self.output.runs(view.snapshot.id) if r > told]
+            runs = self._runs(view.snapshot.id, told)
             if wanted.selection.tail is not None and told == 0:
                 runs = runs[-1:]
-            for run in runs:
+            for run, files in runs:
                 yield mark(run)
-                if files := self.output.find(view.snapshot.id, run):
-                    async for each in self._one_run(subject, run, files, wanted):
-                        yield each
+                async for each in self._one_run(subject, run, files, wanted):
+                    yield each
                 told = run
                 wanted = replace(wanted, selection=replace(wanted.selection, tail=None))
             if not wanted.follow or self._past(wanted.until):
@@ -113,6 +113,12 @@ class LogsDesk:
                     await view.superseded()
             except TimeoutError:
                 yield answer(Quiet(), told)
+
+    def _runs(self, container: ContainerId, after: int) -> list[tuple[int, RunOutput]]:
+        """Return the runs whose files are there, oldest first: not one that is just being begun."""
+        runs = (run for run in self.output.runs(container) if run > after)
+        found = ((run, self.output.find(container, run)) for run in runs)
+        return [(run, files) for run, files in found if files is not None]
 
     async def _one_run(
         self, subject: Subject, run: int, files: RunOutput, wanted: _Asked
