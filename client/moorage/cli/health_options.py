@@ -21,7 +21,7 @@ def url(text: str) -> str:
     try:
         port = found.port
     except ValueError:
-        port = None
+        port = 0
     if found.scheme not in ("http", "https") or not found.hostname or port == 0:
         raise click.BadParameter(f"{text!r} is no URL: http://localhost:8080/healthz")
     return text
