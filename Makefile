@@ -27,7 +27,8 @@ soak: setup ## Run the long versions of the tests that have one
 	@$(BIN)/python -m pytest -m soak --deselect tests/e2e/test_matrix.py \
 		--deselect tests/e2e/test_beside_docker.py $(ARGS)
 
-golden: setup ## Compare what requests become with what dockerd makes of them; needs dockerd
+golden: ## Compare what requests become with what dockerd makes of them
+	@tools/setup.sh dockerd=docker.io
 	@$(BIN)/python -m pytest -m soak tests/golden $(ARGS)
 
 cover: setup ## Run all tests, and say which lines and branches none of them runs
@@ -36,7 +37,8 @@ cover: setup ## Run all tests, and say which lines and branches none of them run
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
-beside: setup ## Run the tests beside a real dockerd, which they start and end (install docker.io first)
+beside: ## Run the tests beside a real dockerd, which they start and end
+	@tools/setup.sh dockerd=docker.io
 	@$(BIN)/python -m pytest -m soak tests/e2e/test_beside_docker.py $(ARGS)
 
 floor: setup ## Run the tests that need no container on the oldest versions that users may have

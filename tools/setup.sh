@@ -19,6 +19,8 @@ declare -rA PACKAGE_OF=(
     [iptables]=iptables # others' firewalls, for tests beside them
     [skopeo]=skopeo # turns images into what other tools make of them
 )
+# What one target alone needs, as PROGRAM=PACKAGE.
+readonly ALSO=("$@")
 readonly POLICY=/usr/sbin/policy-rc.d STAMP=.venv/.set-up
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -29,9 +31,12 @@ refuse() {
 }
 
 missing_packages() {
-    local program
+    local program named
     for program in "${!PACKAGE_OF[@]}"; do
         command -v "$program" >/dev/null || echo "${PACKAGE_OF[$program]}"
+    done
+    for named in "${ALSO[@]}"; do
+        command -v "${named%%=*}" >/dev/null || echo "${named#*=}"
     done
     # By its package: the program of the same name in the package busybox is not static.
     [ -e /usr/share/doc/busybox-static ] || echo busybox-static
