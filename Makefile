@@ -6,6 +6,9 @@
 BIN := .venv/bin
 TYPED := server client tests demo tools
 ARGS ?=
+# Tests that run at the same time, each file of them in one place. 0: one after the other, in the
+# open, as a debugger and -s want them.
+WORKERS ?= 3
 LOCK := --quiet --upgrade --python-version 3.11 --universal --custom-compile-command "make lock"
 
 help: ## Say what there is
@@ -18,7 +21,7 @@ demo: setup ## Run one container from beginning to end, and prove that nothing i
 	@$(BIN)/python -m demo.demo
 
 test: setup ## Run all tests; ARGS="-k name" or ARGS='-m "not real"' for some
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 faults: setup ## Break every step, undo and release in every way: takes most of an hour
 	@$(BIN)/python -m pytest -m "real or soak" tests/e2e/test_matrix.py $(ARGS)

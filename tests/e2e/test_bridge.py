@@ -131,7 +131,7 @@ async def test_a_stop_gives_its_address_back_and_keeps_the_container(
         )
         assert refusal.metadata["holder"] == first.id
         assert len(await wire.list()) == 1
-        await wire.stop(first.id)
+        await wire.stop(first.id, grace=0)
         await wire.wait(first.id)
         async with wire.running(fixed) as second:
             assert address(second) == _free(moored, 9)
@@ -234,11 +234,12 @@ async def test_who_shares_a_network_has_its_interfaces_names_and_end(wire: Wire)
             assert only(sharing).name == f"container:{web.id}"
             pid = sharing.status.pid
             assert _namespace(pid) == _namespace(web.status.pid)
-            await wire.stop(web.id)
+            await wire.stop(web.id, grace=0)
             await wire.wait(web.id)
             await wire.cleanup(web.id, remove=False)
             assert [link["ifname"] for link in ip("link", inside=pid)] == ["lo"]
             assert (await wire.inspect(sharing.id)).status.pid == pid
+            spec.auto_remove = True
             refusal = await refused(wire.run(spec))
             assert refusal.reason == "NAMESPACE_OWNER_NOT_RUNNING"
 
@@ -324,7 +325,7 @@ def _namespace(pid: int) -> str:
 async def test_no_process_is_started_for_it(wire: Wire, moored: Moored) -> None:
     with births(moored.pid) as born:
         async with wire.running(sleeper(network="bridge")) as container:
-            await wire.stop(container.id)
+            await wire.stop(container.id, grace=0)
     assert born == []
     with births(os.getpid()) as seen:
         ip("link")

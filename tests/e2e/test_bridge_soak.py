@@ -1,4 +1,5 @@
-"""Containers come and go on the bridge, eight at a time: nothing stays, and no address runs out.
+"""Containers come and go on the bridge, eight at a time, each with a published port and a volume:
+nothing stays, and no address runs out.
 
 The subnet has room for thirteen. A selection runs with all tests; ``make soak`` runs the whole.
 """
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from moorage.v1.container_pb2 import MOUNT_TYPE_VOLUME, Mount, PortMapping
+from moorage.v1.container_service_pb2 import CleanupRequest
+from moorage.v1.volume_service_pb2 import VolumeServiceListRequest
 from tests.outside import processes
 from tests.real.agreement import ledger_resources
 from tests.real.networking import ip, only
 from tests.real.specs import sleeper
-from tests.real.wire import Wire
+from tests.real.wire import CALL_WITHIN, Wire
 
 if TYPE_CHECKING:
     from tests.real.moored import Moored
@@ -42,6 +46,8 @@ async def test_of_many_containers_on_a_small_subnet_nothing_stays(site: Site, cy
         assert len(set(given)) == USABLE
         assert processes.descriptors(daemon.pid) <= open_before + AT_ONCE
         assert await wire.list() == []
+        listed = await wire.volumes.List(VolumeServiceListRequest(), timeout=CALL_WITHIN)
+        assert list(listed.volumes) == []
     assert ledger_resources(daemon) == set()
     assert site.changes_since(before) == []
     _assert_forgotten(daemon)
@@ -60,8 +66,15 @@ async def _all(wire: Wire, cycles: int) -> list[str]:
 
 
 async def _cycle(wire: Wire) -> str:
-    container = await wire.run(sleeper(network="bridge"))
+    container = await wire.run(
+        sleeper(
+            network="bridge",
+            ports=[PortMapping(container_port=80)],
+            mounts=[Mount(type=MOUNT_TYPE_VOLUME, destination="/data")],
+        )
+    )
     try:
+        assert only(container).ports[0].host_port
         (link,) = ip("addr", "show", "eth0", inside=container.status.pid)
         own = {
             f"{a['local']}/{a['prefixlen']}" for a in link["addr_info"] if a["scope"] == "global"
@@ -69,7 +82,10 @@ async def _cycle(wire: Wire) -> str:
         assert own == set(only(container).addresses)
         return only(container).addresses[0]
     finally:
-        assert (await wire.cleanup(container.id)).complete
+        request = CleanupRequest(
+            container=container.id, force=True, remove=True, remove_volumes=True
+        )
+        assert (await wire.containers.Cleanup(request, timeout=CALL_WITHIN)).complete
 
 
 def _assert_forgotten(daemon: Moored) -> None:

@@ -24,7 +24,7 @@ IMAGES = "moorage.v1.ImageService"
 NOT_FOUND = 64 + 5
 METHODS = {
     *("Create", "Start", "Inspect", "List", "Stop", "Wait", "Cleanup", "Logs", "Kill", "Pause"),
-    *("Resume", "Restart", "Rename", "Update", "Prune", "Watch", "Attach", "Audit"),
+    *("Resume", "Restart", "Rename", "Update", "Prune", "Watch", "Attach", "Audit", "Stats"),
 }
 SLEEPER = {"image": "busybox", "command": ["/bin/sleep", "100000"]}
 

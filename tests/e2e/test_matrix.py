@@ -50,7 +50,14 @@ KEPT: Final = frozenset({Kind.LAYER, Kind.OUTPUT, Kind.VOLUME, Kind.SOURCE})
 """What an exit does not let go of."""
 ELSEWHERE: Final = frozenset({"join", Kind.ATTACHMENT})
 """What these lives do not come by: another's namespaces, and CNI plugins."""
-SELECTED: Final = frozenset({"release.task.after", "release.files.after", "start.task.undo.after"})
+SELECTED: Final = frozenset(
+    {
+        *("start.record.after", "start.mounts.after", "start.attach.after", "start.task.after"),
+        *("start.run.after", "start.commit.after", "start.task.undo.after", "ledger.commit.after"),
+        *("release.task.after", "release.files.after"),
+    }
+)
+"""Where moored is killed with all tests: a deed is done, and not on record."""
 BOUNDLESS: Final = frozenset({"start.record", "start.commit", "start.admit"})
 """What ends by itself and has no limit of its own: it is not told to hang."""
 
@@ -99,9 +106,8 @@ def cases() -> Iterator[Case]:
 
 
 def selected(case: Case) -> bool:
-    """Whether a case runs with all tests: moored is killed with the deed done, unrecorded."""
-    after_kill = case.action == "kill" and case.point.endswith("after")
-    return after_kill and (case.verb == "start" or case.point in SELECTED)
+    """Whether a case runs with all tests."""
+    return case.action == "kill" and case.verb != "exit" and case.point in SELECTED
 
 
 def parameters() -> list[ParameterSet]:
@@ -172,6 +178,7 @@ def _spec(case: Case, bind_root: Path) -> ContainerSpec:
         "network": "bridge",
         "ports": [container_pb2.PortMapping(container_port=80)],
         "stdin": True,
+        "secrets": [container_pb2.Secret(name="key", value=b"hush")],
         "mounts": [
             volume("life", "/bin/life"),
             volume("", "/etc"),

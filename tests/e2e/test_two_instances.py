@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from ipaddress import ip_interface
 from typing import TYPE_CHECKING
 
 import pytest
 
 from moorage.v1 import container_pb2, image_service_pb2
+from moorage.v1.container_pb2 import PortMapping
 from tests.outside import containerd as seen
 from tests.outside import processes
 from tests.real.specs import shell, sleeper
@@ -53,6 +56,33 @@ async def test_one_ends_and_comes_back_and_the_other_does_not_notice(
         tasks = seen.task_list(site.containerd.address, moored.instance)
         assert [task.pid for task in tasks] == [container.status.pid]
         assert await wire.inspect(container.id) == before
+
+
+async def test_a_port_of_one_is_refused_by_the_other_and_free_again_after(
+    moored: Moored, own_moored: Moored, wire: Wire, own_wire: Wire
+) -> None:
+    web = PortMapping(container_port=80)
+    async with wire.running(sleeper(network="bridge", ports=[web])) as ours:
+        port = ours.status.networks[0].ports[0].host_port
+        same = PortMapping(container_port=80, host_port=port)
+        theirs = sleeper(network="bridge", ports=[same], auto_remove=True)
+        refusal_ = await refused(own_wire.run(theirs))
+        assert refusal_.reason == "PORT_IN_USE"
+        assert refusal_.metadata["holder"].startswith(f"process {moored.pid} (")
+        async with own_wire.running(sleeper(network="bridge", ports=[web])) as other:
+            assert _tables() >= {f"moored-{d.instance}" for d in (moored, own_moored)}
+            one, two = (c.status.networks[0].addresses[0] for c in (ours, other))
+            assert ip_interface(one).network != ip_interface(two).network
+        assert (await wire.inspect(ours.id)).status.state == RUNNING
+    async with own_wire.running(sleeper(network="bridge", ports=[same])) as last:
+        assert last.status.networks[0].ports[0].host_port == port
+
+
+def _tables() -> set[str]:
+    listed = subprocess.run(
+        ["nft", "list", "tables"], check=True, capture_output=True, text=True, timeout=10
+    )
+    return {line.split()[-1] for line in listed.stdout.splitlines()}
 
 
 async def test_what_is_not_labelled_as_ours_is_left_alone(
