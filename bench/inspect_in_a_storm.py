@@ -2,9 +2,9 @@
 
     python -m bench.inspect_in_a_storm [SECONDS]
 
-Calm and storm in turns, moored at its usual priority and at a higher one, in one run. Who
-measures is a process of its own at a high priority, so that what is measured is moored and not
-the wait for a processor of whoever asks. Prints milliseconds; removes all that it started.
+Calm and storm in turns, moored scheduled as usual and before others (SCHED_RR), in one run. Who
+measures is a process of its own that is scheduled before others, so that what is measured is moored
+and not the wait for a processor of whoever asks. Prints milliseconds; removes all that it started.
 """
 
 from __future__ import annotations
@@ -25,14 +25,13 @@ if TYPE_CHECKING:
     from tests.real.moored import Moored
 
 _SECONDS: Final = 20.0
-_PREFERRED: Final = -10
 _WATCHED: Final = "watched"
 
 
 async def _figures(moored: Moored, seconds: float) -> str:
     """Measure from a process of its own, and return what it prints: p50 and p99."""
     process = await asyncio.create_subprocess_exec(
-        *("nice", "-n", str(_PREFERRED), sys.executable, "-m", "tests.real.latency"),
+        *("chrt", "--rr", "1", sys.executable, "-m", "tests.real.latency"),
         *(moored.address, str(seconds), _WATCHED),
         stdout=asyncio.subprocess.PIPE,
     )
@@ -41,9 +40,10 @@ async def _figures(moored: Moored, seconds: float) -> str:
     return f"p50 {float(p50):6.2f}  p99 {float(p99):6.2f} ms"
 
 
-def _prefer(moored: Moored, priority: int) -> None:
+def _schedule_first(moored: Moored) -> None:
+    policy, parameter = os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1)
     for thread in Path(f"/proc/{moored.pid}/task").iterdir():
-        os.setpriority(os.PRIO_PROCESS, int(thread.name), priority)
+        os.sched_setscheduler(int(thread.name), policy, parameter)
 
 
 async def _measure(site: Site, seconds: float) -> None:
@@ -51,10 +51,12 @@ async def _measure(site: Site, seconds: float) -> None:
     async with Wire(moored.address) as wire:
         async with wire.running(sleeper(name=_WATCHED)):
             print("calm                  ", await _figures(moored, seconds / 4))
-            for priority in (0, _PREFERRED):
-                _prefer(moored, priority)
+            for first in (False, True):
+                if first:
+                    _schedule_first(moored)
                 blowing = asyncio.create_task(storm(wire, seconds + 1))
-                print(f"storm, moored at {priority:4}", await _figures(moored, seconds))
+                how = "first   " if first else "as usual"
+                print(f"storm, moored {how}", await _figures(moored, seconds))
                 await blowing
         for container in await wire.list():
             await wire.remove(container.id)

@@ -6,6 +6,7 @@ Reads are served as soon as the ledger is read; recovery runs beside them.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -150,6 +151,9 @@ async def _run(settings: Settings, house: House, server: Server, pulse: Pulse) -
     keepers: list[asyncio.Task[Any]] = []
     try:
         premises.give_to_group(settings.listen, settings.socket_group)
+        # What is there by now stays: to look through it for garbage would hold up every answer.
+        gc.collect()
+        gc.freeze()
         await server.start()
         keepers += _keep(house, pulse, stopping)
         logger.info("moored {} serves {} containers", __version__, len(house.registry.all()))

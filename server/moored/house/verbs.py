@@ -117,8 +117,7 @@ def _admission(ground: Ground) -> Admission:
     )
 
 
-def _host_problems(spec: Spec) -> list[Violation]:
-    host = Host.look()
+def _host_problems(spec: Spec, host: Host) -> list[Violation]:
     return [*host.verify(spec), *confinement.problems(spec, host), *lending.problems(spec)]
 
 

@@ -7,6 +7,7 @@ changed in between. Refusing changes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from moored import errors
@@ -14,6 +15,7 @@ from moored.containerd.names import complete_name
 from moored.errors import Violation
 from moored.model import health_rules, mount_rules, policy_rules, rules, users
 from moored.oci import confinement, signals
+from moored.uninterrupted import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -53,7 +55,7 @@ class Runtimes:
 class Admission:
     images: ImageCatalogue
     runtimes: Runtimes
-    host_problems: Callable[[Spec], Sequence[Violation]]
+    host_problems: Callable[[Spec, Host], Sequence[Violation]]
     """What of a spec this host cannot do as it is now."""
     allowed: Allowance
     host: Callable[[], Host]
@@ -92,10 +94,12 @@ class Admission:
         if found:
             raise errors.InvalidField(_first("cannot create container", found), *_within(found))
         self._check_network(spec)
-        self._check_policy(spec)
+        # Files of the kernel's may keep whoever reads them waiting.
+        host, problems = await in_thread(partial(self._looked, spec))
+        self._check_policy(spec, host)
         self.joins(spec)
         self._check_runtime(spec.runtime or self.runtimes.default)
-        if problems := self.host_problems(spec):
+        if problems:
             raise errors.InvalidField(
                 _first("cannot run container on this host", problems), *_within(problems)
             )
@@ -113,10 +117,14 @@ class Admission:
         if found := list(self.networks.violations(spec)):
             raise errors.InvalidField(_first("cannot create container", found), *_within(found))
 
-    def _check_policy(self, spec: Spec) -> None:
+    def _looked(self, spec: Spec) -> tuple[Host, Sequence[Violation]]:
+        host = self.host()
+        return host, self.host_problems(spec, host)
+
+    def _check_policy(self, spec: Spec, host: Host) -> None:
         found = [
             *policy_rules.forbidden(spec, self.allowed),
-            *confinement.forbidden(spec, self.allowed, self.host()),
+            *confinement.forbidden(spec, self.allowed, host),
         ]
         if not found:
             return

@@ -113,10 +113,9 @@ class BringUp:
                 around.network(snapshot, saga),
             )
             async with saga.step("spec"):
-                who = await in_thread(partial(self.look, snapshot, rootfs))
                 where = sandbox.path if sandbox else ""
-                prepared = Prepared(files, joined, furnished, who, mounted.sourced, where)
-                oci = self._spec(snapshot, run, prepared)
+                nobody = Prepared(files, joined, furnished, None, mounted.sourced, where)
+                oci = await in_thread(partial(self._looked, snapshot, rootfs, nobody))
             async with saga.step("container", acquires=acquired("container", snapshot)):
                 await self.containers.create(self._record(snapshot, run, runtime, oci))
             # The interfaces first: so their undo comes after that of the task which has them.
@@ -137,6 +136,11 @@ class BringUp:
             async with saga.step("commit", limit=None):
                 await self._commit(claim, saga, process, networks, trace_id)
         claim.retell(saga.timeline(snapshot.run, trace_id=trace_id))
+
+    def _looked(self, snapshot: Snapshot, rootfs: Sequence[Mount], nobody: Prepared) -> bytes:
+        """Find out who the process is, and return the runtime spec. Blocks."""
+        who = self.look(snapshot, rootfs)
+        return self._spec(snapshot, run_id(snapshot.id, snapshot.run), replace(nobody, who=who))
 
     async def _task(
         self, snapshot: Snapshot, saga: Saga, rootfs: Sequence[Mount], files: RunFiles
