@@ -13,19 +13,19 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bench.site import measured
 from tests.real.conversations import attached
 from tests.real.latency import measure
-from tests.real.site import Site, build_archive
 from tests.real.specs import shell, sleeper
 from tests.real.wire import Wire
 
 if TYPE_CHECKING:
     from tests.real.moored import Moored
+    from tests.real.site import Site
 
 _SECONDS: Final = 8.0
 _CHATTY: Final = "while :; do dd if=/dev/zero bs=1M count=20 2>/dev/null; usleep 60000; done"
@@ -73,15 +73,7 @@ async def _measure(site: Site, seconds: float) -> None:
 
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else _SECONDS
-    with tempfile.TemporaryDirectory() as scratch:
-        site = Site(build_archive(Path(scratch) / "busybox.tar"))
-        try:
-            asyncio.run(_measure(site, seconds))
-        except BaseException:
-            site.demolish()
-            raise
-        for line in site.close():
-            print("left behind:", line)
+    measured(lambda site: _measure(site, seconds))
 
 
 if __name__ == "__main__":

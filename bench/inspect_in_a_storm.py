@@ -12,17 +12,17 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.real.site import Site, build_archive
+from bench.site import measured
 from tests.real.specs import sleeper
 from tests.real.storm import storm
 from tests.real.wire import Wire
 
 if TYPE_CHECKING:
     from tests.real.moored import Moored
+    from tests.real.site import Site
 
 _SECONDS: Final = 20.0
 _WATCHED: Final = "watched"
@@ -64,15 +64,7 @@ async def _measure(site: Site, seconds: float) -> None:
 
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else _SECONDS
-    with tempfile.TemporaryDirectory() as scratch:
-        site = Site(build_archive(Path(scratch) / "busybox.tar"))
-        try:
-            asyncio.run(_measure(site, seconds))
-        except BaseException:
-            site.demolish()
-            raise
-        for line in site.close():
-            print("left behind:", line)
+    measured(lambda site: _measure(site, seconds))
 
 
 if __name__ == "__main__":

@@ -11,14 +11,15 @@ from __future__ import annotations
 import asyncio
 import statistics
 import sys
-import tempfile
 import time
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tests.real.site import Site, build_archive
+from bench.site import measured
 from tests.real.specs import sleeper
 from tests.real.wire import Wire
+
+if TYPE_CHECKING:
+    from tests.real.site import Site
 
 _CALLS: Final = 1000
 _WARM_UP: Final = 200
@@ -54,15 +55,7 @@ async def _measure(site: Site, calls: int) -> None:
 
 def main() -> None:
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else _CALLS
-    with tempfile.TemporaryDirectory() as scratch:
-        site = Site(build_archive(Path(scratch) / "busybox.tar"))
-        try:
-            asyncio.run(_measure(site, calls))
-        except BaseException:
-            site.demolish()
-            raise
-        for line in site.close():
-            print("left behind:", line)
+    measured(lambda site: _measure(site, calls))
 
 
 if __name__ == "__main__":

@@ -13,17 +13,17 @@ import random
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.real.site import Site, build_archive
+from bench.site import measured
 from tests.real.specs import sleeper
 from tests.real.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from tests.real.site import Site
 
 _ROUNDS: Final = 30
 _IMAGE: Final = "docker.io/library/busybox:latest"
@@ -74,15 +74,7 @@ async def _measure(site: Site, rounds: int) -> None:
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else _ROUNDS
-    with tempfile.TemporaryDirectory() as scratch:
-        site = Site(build_archive(Path(scratch) / "busybox.tar"))
-        try:
-            asyncio.run(_measure(site, rounds))
-        except BaseException:
-            site.demolish()
-            raise
-        for line in site.close():
-            print("left behind:", line)
+    measured(lambda site: _measure(site, rounds))
 
 
 if __name__ == "__main__":

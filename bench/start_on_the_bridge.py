@@ -9,20 +9,20 @@ the medians, and how many processes moored started meanwhile, as the kernel tell
 
 from __future__ import annotations
 
-import asyncio
 import random
 import statistics
 import sys
-import tempfile
 import time
 from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from bench.site import measured
 from tests.outside.births import births
-from tests.real.site import Site, build_archive
 from tests.real.specs import sleeper
 from tests.real.wire import Wire
+
+if TYPE_CHECKING:
+    from tests.real.site import Site
 
 _ROUNDS: Final = 40
 _WARM: Final = 3
@@ -66,15 +66,7 @@ async def _measure(site: Site, rounds: int) -> None:
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else _ROUNDS
-    with tempfile.TemporaryDirectory() as scratch:
-        site = Site(build_archive(Path(scratch) / "busybox.tar"))
-        try:
-            asyncio.run(_measure(site, rounds))
-        except BaseException:
-            site.demolish()
-            raise
-        for line in site.close():
-            print("left behind:", line)
+    measured(lambda site: _measure(site, rounds))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 
 from moored.errors import SetupRefused
 from moored.telemetry import tracing
+from moored.telemetry.exporting import wants_otlp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +111,7 @@ def test_the_service_names_itself_unless_the_environment_does(
 def test_the_standard_environment_decides_on_the_export(
     environ: dict[str, str], *, wanted: bool
 ) -> None:
-    assert tracing.wants_export(environ) is wanted
+    assert wants_otlp("traces", environ) is wanted
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_the_standard_environment_decides_on_the_export(
 )
 def test_an_export_that_is_not_served_is_refused(environ: dict[str, str]) -> None:
     with pytest.raises(SetupRefused, match="cannot export traces by OTEL_"):
-        tracing.wants_export(environ)
+        wants_otlp("traces", environ)
 
 
 def test_a_disabled_sdk_makes_no_spans(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from moored.model.execs import Exec, ExecId, ExecSpec, is_exec_id
 from moored.model.identity import RunId, parse_run_id
+from moored.storage import runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,11 +114,7 @@ class Channels:
 
     def list(self) -> list[RunId]:
         """Return the runs that have something here."""
-        try:
-            names = os.listdir(self._root)
-        except FileNotFoundError:
-            return []
-        return sorted(RunId(name) for name in names if parse_run_id(name))
+        return runs.in_directory(self._root)
 
     def remove(self, run: RunId) -> bool:
         """Remove all of a run, and return whether there was anything."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from moored.model.identity import RunId, parse_run_id
+from moored.storage import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,11 +71,7 @@ class GeneratedFiles:
 
     def list(self) -> list[RunId]:
         """Return the runs that have files here. What has another name is not ours."""
-        try:
-            names = os.listdir(self._root)
-        except FileNotFoundError:
-            return []
-        return sorted(RunId(name) for name in names if parse_run_id(name))
+        return runs.in_directory(self._root)
 
     def _place(self, run: RunId) -> Path:
         if parse_run_id(run) is None:

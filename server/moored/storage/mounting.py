@@ -18,8 +18,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from loguru import logger
 
+from moored.storage import runs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from moored.model.identity import RunId
 
 _NOSUID: Final = 0x2
 _NODEV: Final = 0x4
@@ -84,12 +88,9 @@ class Places:
         place.mkdir(mode=0o700)
         return place
 
-    def names(self) -> list[str]:
-        """Return what there is a directory of, mounted or not."""
-        try:
-            return sorted(place.name for place in self._root.iterdir())
-        except FileNotFoundError:
-            return []
+    def runs(self) -> list[RunId]:
+        """Return the runs that have a directory here, mounted or not."""
+        return runs.in_directory(self._root)
 
     def clear(self, name: str) -> bool:
         """Unmount all at or below a place, innermost first, and remove it."""

@@ -12,13 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from moored.model.identity import RunId, parse_run_id
 from moored.storage.mounting import Places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from moored.model.identity import RunId
     from moored.storage.mounting import Kernel
 
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -62,7 +62,7 @@ class SecretFiles:
 
     def list(self) -> list[RunId]:
         """Return the runs that have some, mounted or not."""
-        return [RunId(name) for name in self._places.names() if parse_run_id(name)]
+        return self._places.runs()
 
     def remove(self, run: RunId) -> bool:
         """Empty and unmount those of ``run``, and return whether there was anything."""

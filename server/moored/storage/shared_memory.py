@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from moored.model.identity import RunId, parse_run_id
 from moored.storage.mounting import Places
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from moored.model.identity import RunId
     from moored.storage.mounting import Kernel
 
 
@@ -51,7 +51,7 @@ class SharedMemory:
 
     def list(self) -> list[RunId]:
         """Return the runs that have some, mounted or not."""
-        return [RunId(name) for name in self._places.names() if parse_run_id(name)]
+        return self._places.runs()
 
     def remove(self, run: RunId) -> bool:
         """Unmount that of ``run``, and return whether there was anything."""

@@ -7,14 +7,14 @@ The exporters are imported only where they are wanted: they are slow to import.
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.metrics import NoOpMeterProvider
 
 from moored.errors import SetupRefused
-from moored.telemetry.tracing import SERVICE, SHUTDOWN_LIMIT, resource
+from moored.telemetry.exporting import SHUTDOWN_LIMIT, ended, wants_otlp
+from moored.telemetry.tracing import SERVICE, resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
     from opentelemetry.sdk.metrics.export import MetricReader
 
-_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
+_INSTEAD: Final = "; for Prometheus there is --metrics-listen"
 
 
 @dataclass
@@ -33,10 +33,7 @@ class Metering:
 
     def shutdown(self, within: float = SHUTDOWN_LIMIT) -> bool:
         """Export what is left, and return whether that ended ``within`` seconds."""
-        thread = threading.Thread(target=self._end, name="last-metrics", daemon=True)
-        thread.start()
-        thread.join(within)
-        return not thread.is_alive()
+        return ended(self._end, "last-metrics", within)
 
     def _end(self) -> None:
         for end in reversed(self.endings):
@@ -50,7 +47,7 @@ def configure(service_version: str, instance: str, listen: str) -> Metering:
 
 def build(service_version: str, instance: str, listen: str, environ: Mapping[str, str]) -> Metering:
     """``listen`` is HOST:PORT, or empty for no endpoint. Raises SetupRefused."""
-    pushes = _wants_push(environ)
+    pushes = wants_otlp("metrics", environ, instead=_INSTEAD)
     if not (pushes or listen):
         return Metering(NoOpMeterProvider().get_meter(SERVICE))
     from opentelemetry.sdk.metrics import MeterProvider  # slow
@@ -68,25 +65,6 @@ def build(service_version: str, instance: str, listen: str, environ: Mapping[str
     )
     endings.append(provider.shutdown)
     return Metering(provider.get_meter(SERVICE, service_version), endings)
-
-
-def _wants_push(environ: Mapping[str, str]) -> bool:
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return False
-    chosen = environ.get("OTEL_METRICS_EXPORTER", "").strip().lower()
-    if chosen not in ("", "otlp", "none"):
-        raise SetupRefused(
-            f"cannot export metrics by OTEL_METRICS_EXPORTER={chosen}: only otlp and none are"
-            " served; for Prometheus there is --metrics-listen"
-        )
-    if chosen == "none" or not (chosen or any(environ.get(name) for name in _ENDPOINTS)):
-        return False
-    for name in _PROTOCOLS:
-        if environ.get(name, "grpc") not in ("", "grpc"):
-            raise SetupRefused(
-                f"cannot export metrics by {name}={environ[name]}: only grpc is served"
-            )
-    return True
 
 
 def _pushed() -> MetricReader:

@@ -7,7 +7,6 @@ exporter is imported only where it is wanted: it is slow to import.
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +15,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
-from moored.errors import SetupRefused
+from moored.telemetry.exporting import SHUTDOWN_LIMIT, ended, wants_otlp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,13 +23,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Tracer
 
-SHUTDOWN_LIMIT: Final = 5.0
-"""Seconds that the last spans have, to get out at the end."""
 SERVICE: Final = "moored"
 _LARGEST_QUEUE: Final = 16384
 """Spans: more than a burst of starts makes until the next export."""
-_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 
 @dataclass(frozen=True)
@@ -41,11 +36,7 @@ class Tracing:
 
     def shutdown(self, within: float = SHUTDOWN_LIMIT) -> bool:
         """Export what is left, and return whether that ended ``within`` seconds."""
-        # The SDK has no limit of its own here, and retries while a collector is away.
-        thread = threading.Thread(target=self.provider.shutdown, name="last-spans", daemon=True)
-        thread.start()
-        thread.join(within)
-        return not thread.is_alive()
+        return ended(self.provider.shutdown, "last-spans", within)
 
 
 def configure(service_version: str, instance: str) -> Tracing:
@@ -57,7 +48,7 @@ def configure(service_version: str, instance: str) -> Tracing:
 
 def build(service_version: str, instance: str, environ: Mapping[str, str]) -> Tracing:
     """Make a tracer provider of its own; ``environ`` says whether and how it exports."""
-    exports = wants_export(environ)
+    exports = wants_otlp("traces", environ)
     provider = TracerProvider(
         resource=resource(service_version, instance),
         # What nobody exports need not be recorded; ids are given, and a caller's wish to
@@ -68,25 +59,6 @@ def build(service_version: str, instance: str, environ: Mapping[str, str]) -> Tr
     if exports:
         _export(provider, environ)
     return Tracing(provider, provider.get_tracer(SERVICE, service_version), exports)
-
-
-def wants_export(environ: Mapping[str, str]) -> bool:
-    """Return whether to export, or refuse an exporter or protocol that is not served."""
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return False
-    chosen = environ.get("OTEL_TRACES_EXPORTER", "").strip().lower()
-    if chosen not in ("", "otlp", "none"):
-        raise SetupRefused(
-            f"cannot export traces by OTEL_TRACES_EXPORTER={chosen}: only otlp and none are served"
-        )
-    if chosen == "none" or not (chosen or any(environ.get(name) for name in _ENDPOINTS)):
-        return False
-    for name in _PROTOCOLS:
-        if environ.get(name, "grpc") not in ("", "grpc"):
-            raise SetupRefused(
-                f"cannot export traces by {name}={environ[name]}: only grpc is served"
-            )
-    return True
 
 
 def _export(provider: TracerProvider, environ: Mapping[str, str]) -> None:

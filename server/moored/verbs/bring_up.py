@@ -68,13 +68,13 @@ class BringUp:
     @contextmanager
     def reserved(self, snapshot: Snapshot, run: int) -> Iterator[Plan]:
         """Reserve what only one run can have, until its record names all that it may acquire."""
-        with self.surroundings.reserved(snapshot, run) as network:
+        with self.surroundings.networks.reserved(snapshot, run) as network:
             own = self._own_resources(snapshot, run)
             yield Plan((*own, *network.resources), network.networks)
 
     def planned(self, snapshot: Snapshot, run: int) -> tuple[Resource, ...]:
         """Return all that a run would acquire. Nothing is reserved."""
-        network = self.surroundings.planned(snapshot, run)
+        network = self.surroundings.networks.planned(snapshot, run)
         return (*self._own_resources(snapshot, run), *network.resources)
 
     def _own_resources(self, snapshot: Snapshot, run: int) -> tuple[Resource, ...]:

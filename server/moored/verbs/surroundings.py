@@ -5,7 +5,6 @@ Each is one step of a start. Those that have nothing to do for a container are l
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from moored.model import sharing
 from moored.model.identity import run_id
 from moored.model.network import attachments
 from moored.model.resources import Kind, Resource
-from moored.network.networks import PLANNED_SANDBOX, Plan
+from moored.network.networks import PLANNED_SANDBOX
 from moored.uninterrupted import in_thread, uninterrupted
 from moored.verbs.furnishing import Furnished
 from moored.verbs.joining import NOTHING
@@ -24,7 +23,7 @@ from moored.verbs.steps import acquired
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator
+    from contextlib import AsyncExitStack
 
     from moored.containerd.values import Mount
     from moored.model.network import Attached
@@ -49,16 +48,6 @@ class Surroundings:
     """Where something is mounted that the caller asked for."""
     networks: Networks
     clock: Clock
-
-    @contextmanager
-    def reserved(self, snapshot: Snapshot, run: int) -> Iterator[Plan]:
-        """Reserve what of a network only one run can have."""
-        with self.networks.reserved(snapshot, run) as network:
-            yield network
-
-    def planned(self, snapshot: Snapshot, run: int) -> Plan:
-        """Return what of a network a run would have. Nothing is reserved."""
-        return self.networks.planned(snapshot, run)
 
     def resources(self, snapshot: Snapshot, run: int) -> tuple[Resource, ...]:
         """Return what a run may acquire beside its network."""
