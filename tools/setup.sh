@@ -19,7 +19,7 @@ declare -rA PACKAGE_OF=(
     [iptables]=iptables # others' firewalls, for tests beside them
     [skopeo]=skopeo # turns images into what other tools make of them
 )
-# What one target alone needs, as PROGRAM=PACKAGE.
+# What one target alone needs, as PROGRAM=PACKAGE, or as FILE=PACKAGE where it has no program.
 readonly ALSO=("$@")
 readonly POLICY=/usr/sbin/policy-rc.d STAMP=.venv/.set-up
 
@@ -30,13 +30,15 @@ refuse() {
     exit 1
 }
 
+is_there() { [ -e "$1" ] || command -v "$1" >/dev/null; }
+
 missing_packages() {
     local program named
     for program in "${!PACKAGE_OF[@]}"; do
         command -v "$program" >/dev/null || echo "${PACKAGE_OF[$program]}"
     done
     for named in "${ALSO[@]}"; do
-        command -v "${named%%=*}" >/dev/null || echo "${named#*=}"
+        is_there "${named%%=*}" || echo "${named#*=}"
     done
     # By its package: the program of the same name in the package busybox is not static.
     [ -e /usr/share/doc/busybox-static ] || echo busybox-static
