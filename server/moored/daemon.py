@@ -201,7 +201,9 @@ async def _drain(settings: Settings, house: House, server: Server) -> None:
     logger.info("draining")
     house.keepers.restarts.close()
     await server.refuse_changes()
-    late = await house.owner.drain(settings.drain_timeout)
+    limit = settings.drain_timeout
+    late, _ = await asyncio.gather(house.owner.drain(limit), server.changes(limit))
+    late += await house.owner.drain(limit)  # what those calls have begun meanwhile
     if late:
         logger.warning("{} verbs did not end in time and were cut short", late)
     logger.info("drained")

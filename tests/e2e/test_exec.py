@@ -363,8 +363,12 @@ async def test_a_moored_that_ends_tells_its_callers_and_leaves_detached_execs(
         async with executing(wire, box.id, "sleep", "100000") as talk:
             await talk.hear()
             own_moored.stop()
-            end = await talk.to_end()
-            assert end.end_reason == exec_service_pb2.EXEC_END_REASON_SERVER_ENDED
+            assert (
+                await talk.hear()
+            ).end.end_reason == exec_service_pb2.EXEC_END_REASON_SERVER_ENDED
+            with pytest.raises(grpc.aio.AioRpcError) as told:
+                await talk.hear()
+            assert refusal(told.value).reason == "SHUTTING_DOWN"
         pids = set(kernel.grouped_processes([own_moored.instance]))
         assert pids == {box.status.pid, detached.pid}
         own_moored.start()

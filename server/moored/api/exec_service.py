@@ -11,6 +11,7 @@ from moored import errors
 from moored.api import asked, asked_exec, duplex
 from moored.api.exec_pictures import picture
 from moored.errors import Violation
+from moored.model.execs import EndReason
 from moored.streams.output import Stream
 from moored.verbs.exec_session import Piece, Session, Wiring
 
@@ -45,6 +46,8 @@ class ExecServicer:
                 yield response
         finally:
             self.executor.leave(session)
+        if session.reason is EndReason.SERVER_ENDED:
+            raise errors.ShuttingDown("cannot go on with the command: the server is shutting down")
 
     async def ExecSync(  # noqa: N802
         self, request: wire.ExecSyncRequest, context: Context

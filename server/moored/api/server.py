@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,8 @@ from moored import errors
 from moored.api.attaching import AttachDesk
 from moored.api.changes import ChangesDesk
 from moored.api.container_service import ContainerServicer
+from moored.api.doors import Doors
+from moored.api.draining import Draining
 from moored.api.exec_service import ExecServicer
 from moored.api.image_service import ImageServicer
 from moored.api.inspecting import InspectDesk
@@ -31,7 +33,7 @@ from moored.api.listing import ListingDesk
 from moored.api.logs import LogsDesk
 from moored.api.pictures import Pictures
 from moored.api.server_info import ServerInfo
-from moored.api.serving import Desk, Draining
+from moored.api.serving import Desk
 from moored.api.starting import StartingDesk
 from moored.api.stats import StatsDesk
 from moored.api.volume_service import VolumeServicer
@@ -60,7 +62,7 @@ SERVICES: Final = (
 RUNTIME_HEALTH: Final = "moorage.runtime"
 """The health service's name for: containerd answers."""
 _LAST_CALLS: Final = 1.0
-"""Seconds that calls which only wait still have once every verb has ended."""
+"""Seconds that calls which are cut short have to be told so."""
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -72,6 +74,7 @@ class Server:
     _draining: Draining
     _feed: Feed
     _streams: RunStreams
+    _doors: Doors = field(default_factory=Doors)
 
     @classmethod
     def build(
@@ -140,6 +143,7 @@ class Server:
                 raise errors.SetupRefused(
                     f"cannot listen on {address!r}: it is in use, or not this host's"
                 ) from error
+            self._doors.add(target.removeprefix("unix:") if port <= 1 else port)
             logger.info("listening on {}", address if port <= 1 else f"{address} (port {port})")
 
     async def start(self) -> None:
@@ -152,10 +156,19 @@ class Server:
         self._draining.on = True
         await self._tell(_NOT_SERVING)
 
+    async def changes(self, within: float) -> None:
+        """Wait for the calls that change something, once no more of them are let in."""
+        await self._draining.changes(within)
+
     async def stop(self) -> None:
+        """End every call, each with a status, and then the connections."""
+        self._draining.on = True
         self._feed.close()
         await self._streams.close()
-        await self._server.stop(_LAST_CALLS)
+        if left := await self._draining.cut_short(_LAST_CALLS):
+            logger.warning("{} calls took no answer in time", left)
+        self._doors.close()
+        await self._server.stop(grace=None)
 
     async def tell_runtime(self, *, reachable: bool) -> None:
         await self._health.set(RUNTIME_HEALTH, _SERVING if reachable else _NOT_SERVING)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from opentelemetry.trace import Span, Tracer
 
+    from moored.api.draining import Draining
     from moored.requests import Requests
     from moored.telemetry.measures import Measures
 
@@ -62,13 +63,6 @@ _MARKED: Final = frozenset(
 """Methods that put a named request on record with what they make or start."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-
-class Draining:
-    """Whether new verbs are refused."""
-
-    def __init__(self) -> None:
-        self.on = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +123,7 @@ class _Call:
     def unary(self, answer: Callable[..., Awaitable[Any]], *, streamed: bool = False) -> Any:
         async def serve(request: Any, context: Context) -> Any:
             async with _Answering(self, context) as answering:
-                self._admit()
+                self._admit(lasting=False)
                 if streamed:
                     return await answer(self._each(request), context)
                 asked = self._read(request)
@@ -156,7 +150,7 @@ class _Call:
     def stream(self, answer: Callable[..., AsyncGenerator[Any, None]]) -> Any:
         async def serve(request: Any, context: Context) -> None:
             async with _Answering(self, context) as answering:
-                self._admit()
+                self._admit(lasting=True)
                 asked = self._read(request)
                 answering.container = getattr(asked, "container", "")
                 # Written here and not yielded: a call that is cut short while it writes would
@@ -170,17 +164,16 @@ class _Call:
     def exchange(self, answer: Callable[..., AsyncGenerator[Any, None]]) -> Any:
         async def serve(requests: AsyncIterator[bytes], context: Context) -> None:
             async with _Answering(self, context):
-                self._admit()
+                self._admit(lasting=True)
                 async with aclosing(answer(self._each(requests), context)) as parts:
                     async for part in parts:
                         await context.write(part)
 
         return serve
 
-    def _admit(self) -> None:
+    def _admit(self, *, lasting: bool) -> None:
         changing = self.method in _CHANGING or FIELD in self.kind.DESCRIPTOR.fields_by_name
-        if self.desk.draining.on and changing:
-            raise errors.ShuttingDown("cannot begin anything: the server is shutting down")
+        self.desk.draining.admit(changing=changing, lasting=lasting)
 
     def _read(self, request: bytes) -> Message:
         """Return what was sent, if it is a message and holds nothing that we do not know."""
@@ -231,15 +224,22 @@ class _Answering:
         return self
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._call.desk.draining.leave()
         try:
             if error is None:
                 self._end(grpc.StatusCode.OK, "")
+            elif isinstance(error, asyncio.CancelledError) and self._is_awaited():
+                # Nobody but us ends a call whose caller is still there.
+                await self._abort(errors.ShuttingDown("cannot go on: the server is shutting down"))
             elif isinstance(error, asyncio.CancelledError | GeneratorExit):
                 self._end(self._cut_short(), "")
             elif isinstance(error, Exception):
                 await self._abort(error)
         finally:
             self._scope.__exit__(None, None, None)
+
+    def _is_awaited(self) -> bool:
+        return self._call.desk.draining.on and not self._context.done()
 
     def _cut_short(self) -> grpc.StatusCode:
         late = self._context.time_remaining() == 0  # None, whatever its stub says: no deadline
