@@ -1,7 +1,7 @@
 # What there is to do here. Each target sets up what it needs first: `make test` works in a
 # fresh clone, on a fresh Debian 12, as root.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults soak golden cover beside floor lint format protos states lock clean
+.PHONY: help setup demo test faults soak golden cover beside systemd wheel floor lint format protos states lock clean
 
 BIN := .venv/bin
 TYPED := server client tests demo tools
@@ -28,7 +28,7 @@ faults: setup ## Break every step, undo and release in every way: takes most of 
 
 soak: setup ## Run the long versions of the tests that have one
 	@$(BIN)/python -m pytest -m soak --deselect tests/e2e/test_matrix.py \
-		--deselect tests/e2e/test_beside_docker.py $(ARGS)
+		--deselect tests/e2e/test_beside_docker.py --deselect tests/systemd $(ARGS)
 
 golden: ## Compare what requests become with what dockerd makes of them
 	@tools/setup.sh dockerd=docker.io
@@ -43,6 +43,13 @@ cover: setup ## Run all tests, and say which lines and branches none of them run
 beside: ## Run the tests beside a real dockerd, which they start and end
 	@tools/setup.sh dockerd=docker.io
 	@$(BIN)/python -m pytest -m soak tests/e2e/test_beside_docker.py $(ARGS)
+
+systemd: ## Install in a Debian that a real systemd boots, and run there what docs/install.md says
+	@tools/setup.sh debootstrap=debootstrap
+	@$(BIN)/python -m pytest -m soak tests/systemd $(ARGS)
+
+wheel: setup ## Build the distribution that users install, in dist/
+	@$(BIN)/uv build --quiet --wheel --out-dir dist
 
 floor: setup ## Run the tests that need no container on the oldest versions that users may have
 	@$(BIN)/uv venv --quiet --clear .venv-floor
@@ -77,5 +84,5 @@ lock: setup ## Choose the newest versions of everything that development needs
 
 clean: ## Remove what these targets made, environments included
 	rm -rf .venv .venv-floor .venv-protos .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf .import_linter_cache .coverage .coverage.* dist
+	rm -rf .import_linter_cache .coverage .coverage.* .cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -86,9 +86,11 @@ def stop_containerd(settings: Settings) -> None:
 
 def _serve(settings: Settings) -> None:
     from moored.daemon import serve
+    from moored.supervisor import Supervisor
 
     try:
-        asyncio.run(serve(settings))
+        supervisor = Supervisor.found(os.environ, pid=os.getpid())
+        asyncio.run(serve(settings, supervisor))
     except errors.SetupRefused as refusal:
         _end(refusal, REFUSED)
 

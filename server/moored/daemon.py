@@ -27,6 +27,7 @@ from moored.containerd.values import Runtime
 from moored.containerd.versions import server_version
 from moored.house.house import House
 from moored.house.site import Site
+from moored.keepers.heartbeat import Heartbeat
 from moored.keepers.pulse import Pulse
 from moored.model.policy import Policy
 from moored.oci import cgroups
@@ -40,12 +41,15 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from moored.config import Settings
+    from moored.supervisor import Supervisor
 
 _PULSE_LIMIT: Final = 2.0
 """Seconds that containerd has, to show that it lives."""
+_LAST_WORDS: Final = 10.0
+"""Seconds that the end may take once all verbs have ended: spans and numbers go out."""
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, supervisor: Supervisor) -> None:
     """Serve until SIGTERM or SIGINT, and drain. Raises SetupRefused before anything began."""
     logging.configure(settings.log_format, settings.log_level)
     policy = policy_file.read(Path(settings.policy)) if settings.policy else Policy()
@@ -56,7 +60,7 @@ async def serve(settings: Settings) -> None:
     try:
         premises.free_sockets(settings.listen)
         async with _observed(settings) as observers, AsyncExitStack() as stack:
-            await _serve(settings, policy, observers, stack)
+            await _serve(settings, policy, observers, supervisor, stack)
     finally:
         lock.release()
 
@@ -82,7 +86,11 @@ async def _observed(settings: Settings) -> AsyncIterator[Observers]:
 
 
 async def _serve(
-    settings: Settings, policy: Policy, observers: Observers, stack: AsyncExitStack
+    settings: Settings,
+    policy: Policy,
+    observers: Observers,
+    supervisor: Supervisor,
+    stack: AsyncExitStack,
 ) -> None:
     located = await locate(settings.containerd, root=settings.root, state=settings.state)
     known = {name: Runtime(name=name, binary=binary) for name, binary in settings.runtimes.items()}
@@ -117,7 +125,7 @@ async def _serve(
     )
     process.watch(observers.measures)
     server = Server.build(site, house, located=located, runtimes=found, pulse=pulse)
-    await _run(settings, house, server, pulse)
+    await _run(settings, house, server, pulse, supervisor)
 
 
 async def _probe(settings: Settings, known: Mapping[str, Runtime]) -> Sequence[RuntimeFound]:
@@ -141,7 +149,9 @@ async def _try(settings: Settings, runtime: Runtime) -> RuntimeFound:
     return RuntimeFound(runtime.name, version, fault)
 
 
-async def _run(settings: Settings, house: House, server: Server, pulse: Pulse) -> None:
+async def _run(
+    settings: Settings, house: House, server: Server, pulse: Pulse, supervisor: Supervisor
+) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -155,9 +165,12 @@ async def _run(settings: Settings, house: House, server: Server, pulse: Pulse) -
         gc.collect()
         gc.freeze()
         await server.start()
-        keepers += _keep(house, pulse, stopping)
-        logger.info("moored {} serves {} containers", __version__, len(house.registry.all()))
+        keepers += _keep(house, pulse, Heartbeat(supervisor), stopping)
+        serving = f"serves {len(house.registry.all())} containers"
+        logger.info("moored {} {}", __version__, serving)
+        supervisor.serving(serving)
         await stopping.wait()
+        supervisor.draining(at_most=settings.drain_timeout + _LAST_WORDS)
         await _drain(settings, house, server)
     finally:
         await server.stop()
@@ -171,7 +184,9 @@ async def _run(settings: Settings, house: House, server: Server, pulse: Pulse) -
         traces.forget_namespace(settings.instance)
 
 
-def _keep(house: House, pulse: Pulse, stopping: asyncio.Event) -> list[asyncio.Task[Any]]:
+def _keep(
+    house: House, pulse: Pulse, heartbeat: Heartbeat, stopping: asyncio.Event
+) -> list[asyncio.Task[Any]]:
     """Let the keepers run. One that fails is a defect, and ends the daemon for a fresh start."""
 
     def ended(task: asyncio.Task[Any]) -> None:
@@ -191,6 +206,7 @@ def _keep(house: House, pulse: Pulse, stopping: asyncio.Event) -> list[asyncio.T
         asyncio.create_task(keepers.health.run(), name="health"),
         asyncio.create_task(keepers.output.run(), name="output"),
         asyncio.create_task(pulse.run(), name="pulse"),
+        asyncio.create_task(heartbeat.run(), name="heartbeat"),
     ]
     for task in tasks:
         task.add_done_callback(ended)
