@@ -221,6 +221,8 @@ class Settings(BridgeSettings):
     """Free below it, where output is kept: output is let go of early."""
     metrics_listen: Annotated[str, AfterValidator(_endpoint)] = ""
     """HOST:PORT that Prometheus reads. Empty: no endpoint."""
+    metrics_containers: bool = False
+    """Whether there are numbers of each container, too."""
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = "text"
     log_level: Annotated[
         Literal["trace", "debug", "info", "warning", "error"], BeforeValidator(_lower)

@@ -205,6 +205,7 @@ def _keep(
         asyncio.create_task(keepers.watchman.run(), name="watchman"),
         asyncio.create_task(keepers.health.run(), name="health"),
         asyncio.create_task(keepers.output.run(), name="output"),
+        asyncio.create_task(keepers.uses.run(), name="uses"),
         asyncio.create_task(pulse.run(), name="pulse"),
         asyncio.create_task(heartbeat.run(), name="heartbeat"),
     ]

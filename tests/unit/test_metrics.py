@@ -61,7 +61,8 @@ def seen(reader: InMemoryMetricReader) -> dict[str, list[Mapping[str, object]]]:
 
 
 def documented() -> dict[str, set[str]]:
-    rows = re.findall(r"^\| `([\w.]+)` \| (\S+) \|([^|]*)\|", DOCUMENT.read_text(), re.MULTILINE)
+    ours = DOCUMENT.read_text().partition("\n## Of each container")[0]
+    rows = re.findall(r"^\| `([\w.]+)` \| (\S+) \|([^|]*)\|", ours, re.MULTILINE)
     return {f"{name} {unit}": set(re.findall(r"`([\w.]+)`", said)) for name, unit, said in rows}
 
 

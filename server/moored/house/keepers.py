@@ -20,6 +20,7 @@ from moored.keepers.recovery import Recovery
 from moored.keepers.restarts import Restarts
 from moored.keepers.rules import RulesKeeper
 from moored.keepers.sweep import Sweep
+from moored.keepers.uses import Uses
 from moored.keepers.watchman import Watchman
 from moored.verbs.stop import START_AGAIN
 
@@ -41,6 +42,7 @@ class Keepers:
     watchman: Watchman
     health: HealthMonitor
     output: OutputKeeper
+    uses: Uses
 
     @classmethod
     def build(cls, ground: Ground, exits: Exits, verbs: Verbs) -> Keepers:
@@ -71,6 +73,11 @@ class Keepers:
                 output=ground.adapters.output,
                 rotator=ground.hub.rotator,
                 reserve=ground.site.settings.output_reserve,
+            ),
+            uses=Uses(
+                sampler=verbs.sampler,
+                measures=ground.site.measures,
+                wanted=ground.site.settings.metrics_containers,
             ),
             census=Census(
                 directory=ground.registry, feed=ground.feed, measures=ground.site.measures

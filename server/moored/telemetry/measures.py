@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import Histogram, Meter
 
+    Read = Callable[[], Iterable[tuple[Mapping[str, str], int | float]]]
+
 _QUICK: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 """Bounds in seconds, for what is over in milliseconds."""
 _USUAL: Final = (*_QUICK, 5, 10, 30, 60)
@@ -127,6 +129,18 @@ class Measures:
             name, callbacks=[observe], unit=unit, description=description
         )
 
+    def gauges(self, name: str, unit: str, description: str, read: Read) -> None:
+        """As ``watch``, for numbers that bring their attributes."""
+        self._meter.create_observable_gauge(
+            name, callbacks=[_observing(read)], unit=unit, description=description
+        )
+
+    def totals(self, name: str, unit: str, description: str, read: Read) -> None:
+        """As ``gauges``, for numbers that only grow."""
+        self._meter.create_observable_counter(
+            name, callbacks=[_observing(read)], unit=unit, description=description
+        )
+
     def _seconds(self, name: str, description: str, bounds: tuple[float, ...]) -> Histogram:
         return self._meter.create_histogram(
             name,
@@ -134,3 +148,10 @@ class Measures:
             description=description,
             explicit_bucket_boundaries_advisory=bounds,
         )
+
+
+def _observing(read: Read) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    def observe(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(number, attributes) for attributes, number in read()]
+
+    return observe
