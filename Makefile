@@ -1,7 +1,7 @@
 # What there is to do here. Each target sets up what it needs first: `make test` works in a
 # fresh clone, on a fresh Debian 12, as root.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults soak golden cover beside systemd wheel floor lint format protos states lock clean
+.PHONY: help setup demo test faults soak mesh golden cover beside systemd wheel floor lint format protos states lock clean
 
 BIN := .venv/bin
 TYPED := server client tests demo tools
@@ -29,6 +29,10 @@ faults: setup ## Break every step, undo and release in every way: takes most of 
 soak: setup ## Run the long versions of the tests that have one
 	@$(BIN)/python -m pytest -m soak --deselect tests/e2e/test_matrix.py \
 		--deselect tests/e2e/test_beside_docker.py --deselect tests/systemd $(ARGS)
+
+mesh: setup ## Run what has to do with Envoy, retries and restarts, the long tests too
+	@$(BIN)/python -m pytest -m "real or soak" tests/envoy tests/e2e/test_shutdown.py \
+		tests/e2e/test_client_retries.py $(ARGS)
 
 golden: ## Compare what requests become with what dockerd makes of them
 	@tools/setup.sh dockerd=docker.io

@@ -66,13 +66,13 @@ class Crowd:
                     async with asyncio.timeout_at(due):
                         await self.over.wait()
 
-    async def listen(self, many: int) -> None:
+    async def listen(self, many: int, within: float = CALL_WITHIN) -> None:
         """Open so many streams, of every kind in turn, and return once all have ended."""
         async with asyncio.TaskGroup() as streams:
             for number in range(many):
                 stream = Asked(STREAMS[number % len(STREAMS)], None)
                 self.streams.append(stream)
-                streams.create_task(self._stream(stream, self._wire(number)))
+                streams.create_task(self._stream(stream, self._wire(number), within))
 
     async def again(self, wire: Wire, at_once: int = 8) -> None:
         """Ask again, by the same request, all that was refused. What is answered then is kept."""
@@ -125,8 +125,8 @@ class Crowd:
             if asked.method == "Start":
                 self._started.append(asked.answer.container.id)
 
-    async def _stream(self, stream: Asked, wire: Wire) -> None:
-        call = _listening(wire, stream.method, self.container)
+    async def _stream(self, stream: Asked, wire: Wire, within: float) -> None:
+        call = _listening(wire, stream.method, self.container, within)
         try:
             if stream.method in {"Exec", "Attach"}:
                 await call.write(_beginning(stream.method, self.container))
@@ -148,15 +148,15 @@ def _cleanup(container: str, name: str) -> service.CleanupRequest:
     return service.CleanupRequest(container=container, force=True, remove=True, request_id=name)
 
 
-def _listening(wire: Wire, method: str, container: str) -> Any:
+def _listening(wire: Wire, method: str, container: str, within: float) -> Any:
     if method == "Watch":
-        return wire.containers.Watch(service.WatchRequest(), timeout=CALL_WITHIN)
+        return wire.containers.Watch(service.WatchRequest(), timeout=within)
     if method == "Logs":
         request = service.LogsRequest(container=container, follow=True)
-        return wire.containers.Logs(request, timeout=CALL_WITHIN)
+        return wire.containers.Logs(request, timeout=within)
     if method == "Exec":
-        return wire.execs.Exec(timeout=CALL_WITHIN)
-    return wire.containers.Attach(timeout=CALL_WITHIN)
+        return wire.execs.Exec(timeout=within)
+    return wire.containers.Attach(timeout=within)
 
 
 def _beginning(method: str, container: str) -> Any:

@@ -58,9 +58,20 @@ class Refusal:
 class Wire:
     """One connection to one moored."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        options: Sequence[tuple[str, int | str]] = (),
+    ) -> None:
         target = address.replace("unix://", "unix:")
-        self.channel: Final = grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
+        given = (*_CHANNEL_OPTIONS, *options)
+        self.channel: Final = (
+            grpc.aio.insecure_channel(target, options=given)
+            if credentials is None
+            else grpc.aio.secure_channel(target, credentials, options=given)
+        )
         self.containers: Final = container_service_pb2_grpc.ContainerServiceStub(self.channel)
         self.execs: Final = exec_service_pb2_grpc.ExecServiceStub(self.channel)
         self.volumes: Final = volume_service_pb2_grpc.VolumeServiceStub(self.channel)

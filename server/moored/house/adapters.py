@@ -26,7 +26,6 @@ from moored.verbs.holders import HostHolders
 if TYPE_CHECKING:
     from moored.house.site import Site
     from moored.verbs.mounts import HostMounts
-    from moored.verbs.run_cgroups import RunCgroups
     from moored.verbs.run_streams import RunStreams
 
 CALL_SHARE: Final = 0.8
@@ -81,7 +80,7 @@ class Adapters:
             vault=Vault.at(settings.root),
         )
 
-    def holders(self, streams: RunStreams, mounts: HostMounts, cgroups: RunCgroups) -> HostHolders:
+    def holders(self, streams: RunStreams, mounts: HostMounts) -> HostHolders:
         return HostHolders(
             tasks=self.tasks,
             containers=self.containers,
@@ -92,6 +91,5 @@ class Adapters:
             shared_memory=self.shared_memory,
             streams=streams,
             mounts=mounts,
-            cgroups=cgroups,
             secrets=self.secrets,
         )
