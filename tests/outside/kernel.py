@@ -95,6 +95,13 @@ def _cgroup_directories(instances: Iterable[str]) -> Iterator[Path]:
         for instance in instances:
             for place, names, _ in os.walk(hierarchy / instance):
                 yield from (Path(place, name) for name in names)
+            for parent in _parents_of_tests(hierarchy):
+                yield from parent.glob(f"{instance}-*")
+
+
+def _parents_of_tests(hierarchy: Path) -> list[Path]:
+    """Cgroups that tests gave runs to lie in, as their names say."""
+    return [path for path in hierarchy.iterdir() if path.name.startswith("moored-parent-")]
 
 
 def _members(cgroup: Path) -> list[int]:

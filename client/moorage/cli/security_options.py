@@ -42,6 +42,7 @@ SECURITY_OPTIONS: Final = (
         help="no-new-privileges, seccomp=FILE or unconfined, apparmor=PROFILE, mask=PATH,"
         " systempaths=unconfined. Repeatable.",
     ),
+    click.option("--cgroup-parent", default="", metavar="PATH", help="A cgroup to share."),
     click.option("--sysctl", multiple=True, metavar="NAME=VALUE", help="Repeatable."),
 )
 
@@ -57,6 +58,7 @@ def security_of(options: dict[str, Any]) -> dict[str, Any]:
         "devices": [_device(text) for text in devices if not _is_cdi(text)],
         "cdi_devices": [text for text in devices if _is_cdi(text)],
         "device_rules": [_rule(text) for text in options.pop("device_cgroup_rule")],
+        "cgroup_parent": options.pop("cgroup_parent"),
         "sysctls": dict(_setting(text) for text in options.pop("sysctl")),
         **_confinement(options.pop("security_opt")),
     }

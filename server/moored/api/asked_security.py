@@ -21,7 +21,6 @@ _TYPES: Final[dict[int, str]] = {
 
 _REFUSED: Final = {
     "selinux_label": "is SELinux's, which is not served",
-    "cgroup_parent": "is not served: cgroups of runs lie in the server's own",
     "user_namespace": "is not served: layers are not made again for other ids yet",
 }
 """Fields that are there to be refused by name, and why."""
@@ -45,6 +44,7 @@ def security(message: ContainerSpec) -> dict[str, Any]:
         "privileged": message.privileged,
         "seccomp": Seccomp(message.seccomp.profile, message.seccomp.unconfined),
         "apparmor_profile": message.apparmor_profile,
+        "cgroup_parent": message.cgroup_parent,
         "sysctls": dict(message.sysctls),
         "system_paths": SystemPaths(
             tuple(message.system_paths.masked),

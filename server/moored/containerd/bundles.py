@@ -44,14 +44,15 @@ class Bundles:
         self._settle = settle
         self._limit = limit
 
-    async def remove(self, run: str, *, task_deleted: bool = False) -> bool:
+    async def remove(self, run: str, *, cgroup: str = "", task_deleted: bool = False) -> bool:
         """Remove all that a run left behind, and return whether that was anything.
 
         Only for a run whose task is gone: its shim and its processes are killed, if any live.
+        ``cgroup`` is where they are, unless that is in the namespace's own.
         ``task_deleted`` is for a run whose task containerd has just deleted in good order: then
         nobody is left that nothing shows, and the look at every process is saved.
         """
-        left = traces.of_run(self._places, self._namespace, run)
+        left = traces.of_run(self._places, self._namespace, run, cgroup)
         if not await in_thread(left.shows if task_deleted else left.any):
             return False
         try:

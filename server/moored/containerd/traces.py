@@ -91,8 +91,8 @@ class Traces:
                         yield int(entry.name)
 
 
-def of_run(places: Places, namespace: str, run: str) -> Traces:
-    """Return where a run can have left something."""
+def of_run(places: Places, namespace: str, run: str, cgroup: str = "") -> Traces:
+    """Return where a run can have left something; its cgroup is in its namespace's, or another."""
     if "/" in run or run in ("", ".", ".."):
         raise ValueError(f"cannot look for run {run!r}: that is no name of one")
     socket = hashlib.sha256(f"{places.address}/{namespace}/{run}".encode()).hexdigest()
@@ -104,7 +104,7 @@ def of_run(places: Places, namespace: str, run: str) -> Traces:
         ),
         runtime_state=_RUNTIME_STATES / namespace / run,
         shim_socket=_SHIM_SOCKETS / socket,
-        cgroup=f"/{namespace}/{run}",
+        cgroup=cgroup or f"/{namespace}/{run}",
     )
 
 

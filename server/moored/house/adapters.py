@@ -26,6 +26,7 @@ from moored.verbs.holders import HostHolders
 if TYPE_CHECKING:
     from moored.house.site import Site
     from moored.verbs.mounts import HostMounts
+    from moored.verbs.run_cgroups import RunCgroups
     from moored.verbs.run_streams import RunStreams
 
 CALL_SHARE: Final = 0.8
@@ -80,7 +81,7 @@ class Adapters:
             vault=Vault.at(settings.root),
         )
 
-    def holders(self, streams: RunStreams, mounts: HostMounts) -> HostHolders:
+    def holders(self, streams: RunStreams, mounts: HostMounts, cgroups: RunCgroups) -> HostHolders:
         return HostHolders(
             tasks=self.tasks,
             containers=self.containers,
@@ -91,5 +92,6 @@ class Adapters:
             shared_memory=self.shared_memory,
             streams=streams,
             mounts=mounts,
+            cgroups=cgroups,
             secrets=self.secrets,
         )

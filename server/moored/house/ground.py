@@ -24,6 +24,7 @@ from moored.storage.volumes import VolumeDirectories
 from moored.streams.follow import Hub
 from moored.verbs.mounts import HostMounts
 from moored.verbs.release import Releaser
+from moored.verbs.run_cgroups import RunCgroups
 from moored.volumes import Volumes
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ class Ground:
         if is_on_record(known):
             await edge.restore(() if ledger.rebooted else behind_edge(known))
         networks = build_networks(site, registry, edge, plugins)
-        streams = run_streams(site, adapters, owner, limits)
+        places = RunCgroups(settings.instance, registry)
+        streams = run_streams(site, adapters, owner, limits, places)
         stack.push_async_callback(streams.close)
         return cls(
             site=site,
@@ -103,7 +105,7 @@ class Ground:
             networks=networks,
             edge=edge,
             releaser=Releaser(
-                adapters.holders(streams, mounts),
+                adapters.holders(streams, mounts, places),
                 more=networks.ways,
                 clock=site.clock,
                 limit=limits.undo,

@@ -16,6 +16,7 @@ from moored.model.resources import Kind
 from moored.oci import cgroups
 from moored.uninterrupted import in_thread
 from moored.verbs.audit import Trace
+from moored.verbs.run_cgroups import marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,7 +75,7 @@ class Looks:
     async def groups(self) -> Iterable[Trace]:
         def found() -> list[Trace]:
             names = filter(parse_run_id, cgroups.below(f"/{self.instance}"))
-            keys = {name: f"/{self.instance}/{name}" for name in names}
+            keys = {name: f"/{self.instance}/{name}" for name in names} | marked(self.instance)
             return [
                 Trace(Kind.CGROUP, key, name, alive=bool(cgroups.alive(key)))
                 for name, key in keys.items()

@@ -29,19 +29,22 @@ if TYPE_CHECKING:
     from moored.owner import Owner
     from moored.saga import Limits
     from moored.verbs.kill import Killer
+    from moored.verbs.run_cgroups import RunCgroups
 
 _END_SHARE = 0.4
 """How much of an undo's time execs have to end in order."""
 
 
-def run_streams(site: Site, adapters: Adapters, owner: Owner, limits: Limits) -> RunStreams:
+def run_streams(
+    site: Site, adapters: Adapters, owner: Owner, limits: Limits, places: RunCgroups
+) -> RunStreams:
     life = ExecLife(
         executions=adapters.executions,
         containers=adapters.containers,
         channels=adapters.channels,
         find_user=exec_user.find,
         build_process=exec_process.build,
-        kill_members=partial(_kill_members, site.settings.instance),
+        kill_members=partial(_kill_members, places),
         reasons=Reasons(adapters.tasks, processes.is_ending),
         gate=asyncio.Semaphore(2 * (os.cpu_count() or 1)),
         tracer=site.tracer,
@@ -85,8 +88,8 @@ def attacher(ground: Ground, killer: Killer) -> Attacher:
     )
 
 
-def _kill_members(instance: str, run: RunId, leader: int) -> int:
-    return sessions.kill_members(f"/{instance}/{run}", leader)
+def _kill_members(places: RunCgroups, run: RunId, leader: int) -> int:
+    return sessions.kill_members(places.recorded(run), leader)
 
 
 def _new_id() -> ExecId:

@@ -13,7 +13,7 @@ from moored.house.ground import Ground, process_ticks
 from moored.house.looks import Looks
 from moored.model.identity import ContainerId
 from moored.network.naming import Naming
-from moored.oci import confinement, lending, runtime_spec
+from moored.oci import cgroup_parents, confinement, lending, runtime_spec
 from moored.oci.host import Host
 from moored.storage import host_secrets
 from moored.verbs.admission import Admission
@@ -118,7 +118,12 @@ def _admission(ground: Ground) -> Admission:
 
 
 def _host_problems(spec: Spec, host: Host) -> list[Violation]:
-    return [*host.verify(spec), *confinement.problems(spec, host), *lending.problems(spec)]
+    return [
+        *host.verify(spec),
+        *confinement.problems(spec, host),
+        *lending.problems(spec),
+        *cgroup_parents.problems(spec),
+    ]
 
 
 def _starter(ground: Ground, creator: Creator, exits: Exits) -> Starter:

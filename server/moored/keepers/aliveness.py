@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from moored.model import cgroup_places
+from moored.model.identity import parse_run_id
 from moored.model.state import Frozen, Running, Stopping
 from moored.oci import cgroups, processes
 from moored.uninterrupted import in_thread
@@ -28,4 +30,6 @@ class Aliveness:
             pid, ticks = snapshot.state.pid, snapshot.state.ticks
             if processes.is_alive(processes.ProcessIdentity(pid, ticks, processes.boot_id())):
                 return True
-        return bool(await in_thread(partial(cgroups.alive, f"/{self.instance}/{run}")))
+        named = parse_run_id(run)
+        cgroup = cgroup_places.of_run(snapshot, self.instance, named[1] if named else None)
+        return bool(await in_thread(partial(cgroups.alive, cgroup)))

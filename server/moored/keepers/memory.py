@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from loguru import logger
 
 from moored import errors
+from moored.model import cgroup_places
 from moored.model.events import OutOfMemory
 from moored.model.identity import parse_run_id, run_id
 from moored.model.state import Frozen, Running, Starting, Stopping
@@ -77,7 +78,7 @@ class Memory:
 
     async def news(self, snapshot: Snapshot) -> tuple[OutOfMemory, ...]:
         """Return what was killed in the last run and is not on record yet: one, or none."""
-        cgroup = f"/{self.instance}/{run_id(snapshot.id, snapshot.run)}"
+        cgroup = cgroup_places.of_run(snapshot, self.instance)
         kills = await in_thread(partial(self.count, cgroup))
         if kills is None or kills <= snapshot.oom_kills:
             return ()

@@ -43,6 +43,8 @@ class Allowance:
     """An oom_score_adjust below 0: others are ended first."""
     bind_roots: tuple[str, ...] = ()
     """Directories of the host's at or below which the sources of bind mounts lie."""
+    cgroup_parents: tuple[str, ...] = ()
+    """Cgroups of the host's in which, or below which, those of runs may lie."""
     secret_roots: tuple[str, ...] = ()
     """Directories of the host's below which the files of secrets and configs lie."""
 

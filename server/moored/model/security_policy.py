@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from moored.model import capabilities
+from moored.model import capabilities, cgroup_places
 from moored.model.capabilities import ALL, DEFAULT
 from moored.model.policy import Allowance, Forbidden
 from moored.model.spec import Spec
@@ -20,6 +20,9 @@ def forbidden(spec: Spec, allowed: Allowance) -> Iterator[Forbidden]:
         yield Forbidden("seccomp.unconfined", "seccomp", "containers without a filter")
     if spec.system_paths.unconfined and not allowed.system_paths:
         yield Forbidden("system_paths.unconfined", "system_paths", "all of /proc and /sys")
+    parent = spec.cgroup_parent
+    if parent and not cgroup_places.lies_at_or_below(parent, allowed.cgroup_parents):
+        yield Forbidden("cgroup_parent", "cgroup_parents", f"cgroup {parent!r} as the parent")
     profile = spec.apparmor_profile
     if profile and profile not in allowed.apparmor_profiles:
         yield Forbidden("apparmor_profile", "apparmor_profiles", f"AppArmor profile {profile!r}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from moored.errors import Violation
-from moored.model import capabilities
+from moored.model import capabilities, cgroup_places
 from moored.model.security import SystemPaths
 from moored.model.sharing import shares
 from moored.model.spec import Spec
@@ -38,6 +38,8 @@ def violations(spec: Spec) -> Iterator[Violation]:
     yield from _devices(spec)
     yield from _sysctls(spec)
     yield from _paths(spec.system_paths)
+    if spec.cgroup_parent and (why := cgroup_places.fault(spec.cgroup_parent)):
+        yield Violation("cgroup_parent", why)
     if spec.apparmor_profile and not _PROFILE.fullmatch(spec.apparmor_profile):
         yield Violation("apparmor_profile", "is no profile's name")
     if spec.seccomp.profile and spec.seccomp.unconfined:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _ESCAPE: Final = re.compile(r"\\([0-7]{3})")
+_CHILDLESS: Final = 2
 _PROCESSES: Final = "cgroup.procs"
 
 
@@ -61,6 +62,22 @@ def alive(cgroup: str) -> list[int]:
 def below(cgroup: str) -> set[str]:
     """Return the names of what is directly below ``cgroup``, in any hierarchy."""
     return {child.name for place in paths(cgroup) for child in place.iterdir() if child.is_dir()}
+
+
+def named(is_named: Callable[[str], bool]) -> set[str]:
+    """Return every cgroup of any hierarchy the last part of whose path ``is_named`` accepts.
+
+    What lies in one of them is not looked at. On a host with many cgroups this takes a while.
+    """
+    return named_in(hierarchies(), is_named)
+
+
+def named_in(mounted: Iterable[Hierarchy], is_named: Callable[[str], bool]) -> set[str]:
+    return {
+        f"/{place.relative_to(hierarchy.root)}"
+        for hierarchy in mounted
+        for place in _named_below(hierarchy.root, is_named)
+    }
 
 
 def remove(cgroup: str) -> bool:
@@ -107,6 +124,31 @@ def _relative(cgroup: str) -> str:
     if not cgroup.startswith("/") or not all(parts[1:]) or {".", ".."} & set(parts):
         raise ValueError(f"cannot use cgroup {cgroup!r}: it is no plain absolute path")
     return cgroup[1:]
+
+
+def _named_below(root: Path, is_named: Callable[[str], bool]) -> Iterator[Path]:
+    waiting = [root]
+    while waiting:
+        place = waiting.pop()
+        for child in _children(place):
+            if is_named(child.name):
+                yield child
+            else:
+                waiting.append(child)
+
+
+def _children(place: Path) -> list[Path]:
+    """Return what is directly below; most cgroups have nothing, as their count of links tells."""
+    try:
+        if place.stat().st_nlink == _CHILDLESS:
+            return []
+        return [place / entry.name for entry in os.scandir(place) if _is_directory(entry)]
+    except OSError:  # it is just being removed
+        return []
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False)
 
 
 def _pids_below(place: Path) -> Iterator[int]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from moored import errors
 from moored.containerd.values import ContainerRecord
+from moored.model import cgroup_places
 from moored.model.events import Started
 from moored.model.identity import RunId, run_id
 from moored.model.mount_events import mounted as volumes_mounted
@@ -82,13 +83,13 @@ class BringUp:
         return (
             *self.surroundings.resources(snapshot, run),
             Resource(Kind.CONTAINER, name, run),
-            Resource(Kind.CGROUP, self.cgroup(name), run),
+            Resource(Kind.CGROUP, self._cgroup(snapshot, name), run),
             Resource(Kind.BUNDLE, name, run),
             Resource(Kind.TASK, name, run),
         )
 
-    def cgroup(self, run: RunId) -> str:
-        return f"/{self.instance}/{run}"
+    def _cgroup(self, snapshot: Snapshot, run: RunId) -> str:
+        return cgroup_places.place(self.instance, snapshot.spec.cgroup_parent, run)
 
     def planned_spec(self, snapshot: Snapshot) -> bytes:
         """Return the runtime spec of the current run, before anything of it exists."""
@@ -168,7 +169,7 @@ class BringUp:
                     run=run,
                     spec=snapshot.spec,
                     image=snapshot.image,
-                    cgroup=self.cgroup(run),
+                    cgroup=self._cgroup(snapshot, run),
                     files=prepared.files.mounts,
                     host=self.host(),
                     who=prepared.who,

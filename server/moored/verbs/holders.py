@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from moored.streams.output import Output, RunOutput
     from moored.verbs.joining import Joined
     from moored.verbs.mounts import HostMounts
+    from moored.verbs.run_cgroups import RunCgroups
     from moored.verbs.run_streams import RunStreams
 
 
@@ -97,6 +98,7 @@ class HostHolders:
     secrets: SecretFiles
     streams: RunStreams
     mounts: HostMounts
+    cgroups: RunCgroups
 
     async def end_streams(self, run: str) -> bool:
         return await self.streams.end_run(RunId(run))
@@ -108,7 +110,8 @@ class HostHolders:
         return await self.layers.remove(key)
 
     async def remove_bundle(self, run: str, *, task_deleted: bool) -> bool:
-        return await self.bundles.remove(run, task_deleted=task_deleted)
+        cgroup = await self.cgroups.find(RunId(run))
+        return await self.bundles.remove(run, cgroup=cgroup, task_deleted=task_deleted)
 
     def remove_cgroup(self, path: str) -> bool:
         return cgroups.remove(path)

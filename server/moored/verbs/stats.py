@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from moored import errors
-from moored.model.identity import run_id
+from moored.model import cgroup_places
 from moored.model.state import Frozen, Running, Stopping
 from moored.network import interfaces
 from moored.oci import usage
@@ -68,7 +68,7 @@ class Sampler:
     def _read(self, snapshot: Snapshot) -> Sample | None:
         if not isinstance(snapshot.state, Running | Frozen | Stopping):
             return None
-        found = usage.of_cgroup(f"/{self.instance}/{run_id(snapshot.id, snapshot.run)}")
+        found = usage.of_cgroup(cgroup_places.of_run(snapshot, self.instance))
         traffic = interfaces.of_process(snapshot.state.pid)
         if found is None or traffic is None:
             return None
