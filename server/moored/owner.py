@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from loguru import logger
 
+from moored import errors
 from moored.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
@@ -71,7 +72,15 @@ class Owner:
         if task in self._awaited:
             self._awaited.discard(task)
         elif not task.cancelled() and (error := task.exception()):
-            logger.opt(exception=error).error("{} failed: {}", task.get_name(), error)
+            _log(task.get_name(), error)
+
+
+def _log(name: str, error: BaseException) -> None:
+    """Log a failure that nobody waits for: with where it was raised, if nobody expected it."""
+    if isinstance(error, errors.MooredError):
+        logger.warning("{} failed: {}", name, error)
+    else:
+        logger.opt(exception=error).error("{} failed: {}", name, error)
 
 
 async def _ended(task: asyncio.Task[Any]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from loguru import logger
 
+from moored.errors import RuntimeRefused
 from moored.owner import Owner
 from moored.uninterrupted import in_thread, uninterrupted
 
@@ -93,3 +95,22 @@ async def test_what_a_thread_raises_is_raised() -> None:
 
     with pytest.raises(OSError, match="disk"):
         await in_thread(breaks)
+
+
+@pytest.mark.parametrize(
+    ("error", "level"), [(RuntimeRefused("cannot"), "WARNING"), (KeyError("x"), "ERROR")]
+)
+async def test_what_nobody_waits_for_is_an_error_only_if_nobody_expected_it(
+    error: Exception, level: str
+) -> None:
+    levels: list[str] = []
+    sink = logger.add(lambda message: levels.append(message.record["level"].name))
+
+    async def breaks() -> None:
+        raise error
+
+    owner = Owner()
+    owner.keep(breaks(), "work")
+    await owner.drain(5)
+    logger.remove(sink)
+    assert levels == [level]
