@@ -206,6 +206,8 @@ class Settings(BridgeSettings):
     undo_timeout: Seconds = 10.0
     drain_timeout: Seconds = 30.0
     largest_import: Bytes = 10 * 2**30
+    largest_unpacked: Bytes = 20 * 2**30
+    """What the layers of an import may unpack to, together."""
     largest_message: Bytes = 4 * 2**20
     audit_interval: Seconds = 300.0
     orphan_grace: Seconds = 900.0

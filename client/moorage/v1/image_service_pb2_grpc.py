@@ -69,7 +69,7 @@ class ImageServiceServicer(object):
         Errors:
         INVALID_ARGUMENT    ARCHIVE_INVALID      Not an archive of either kind, a digest that
         does not fit, a missing blob, no name.
-        RESOURCE_EXHAUSTED  ARCHIVE_TOO_LARGE    Larger than the server takes.
+        RESOURCE_EXHAUSTED  ARCHIVE_TOO_LARGE    Larger than the server takes, as it is or unpacked.
         UNAVAILABLE         RUNTIME_UNREACHABLE  containerd does not answer.
         INTERNAL            RUNTIME_REFUSED      containerd could not unpack it.
         """

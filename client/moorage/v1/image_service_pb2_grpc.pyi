@@ -46,7 +46,7 @@ class ImageServiceStub:
     Errors:
       INVALID_ARGUMENT    ARCHIVE_INVALID      Not an archive of either kind, a digest that
                                                does not fit, a missing blob, no name.
-      RESOURCE_EXHAUSTED  ARCHIVE_TOO_LARGE    Larger than the server takes.
+      RESOURCE_EXHAUSTED  ARCHIVE_TOO_LARGE    Larger than the server takes, as it is or unpacked.
       UNAVAILABLE         RUNTIME_UNREACHABLE  containerd does not answer.
       INTERNAL            RUNTIME_REFUSED      containerd could not unpack it.
     """
@@ -84,7 +84,7 @@ class ImageServiceAsyncStub(ImageServiceStub):
     Errors:
       INVALID_ARGUMENT    ARCHIVE_INVALID      Not an archive of either kind, a digest that
                                                does not fit, a missing blob, no name.
-      RESOURCE_EXHAUSTED  ARCHIVE_TOO_LARGE    Larger than the server takes.
+      RESOURCE_EXHAUSTED  ARCHIVE_TOO_LARGE    Larger than the server takes, as it is or unpacked.
       UNAVAILABLE         RUNTIME_UNREACHABLE  containerd does not answer.
       INTERNAL            RUNTIME_REFUSED      containerd could not unpack it.
     """
@@ -125,7 +125,7 @@ class ImageServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
           INVALID_ARGUMENT    ARCHIVE_INVALID      Not an archive of either kind, a digest that
                                                    does not fit, a missing blob, no name.
-          RESOURCE_EXHAUSTED  ARCHIVE_TOO_LARGE    Larger than the server takes.
+          RESOURCE_EXHAUSTED  ARCHIVE_TOO_LARGE    Larger than the server takes, as it is or unpacked.
           UNAVAILABLE         RUNTIME_UNREACHABLE  containerd does not answer.
           INTERNAL            RUNTIME_REFUSED      containerd could not unpack it.
         """

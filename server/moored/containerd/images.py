@@ -23,6 +23,7 @@ from moored.containerd.packages import top_chain_id
 from moored.containerd.platforms import Platform, this_host
 from moored.containerd.records import Records, Target
 from moored.containerd.spool import spooled
+from moored.containerd.unpacking import MOST_UNPACKED
 from moored.model import spec
 from moored.uninterrupted import in_thread
 
@@ -66,12 +67,14 @@ class Images:
         *,
         spool: Path,
         snapshotter: str = "overlayfs",
+        most_unpacked: int = MOST_UNPACKED,
     ) -> None:
         self._connection = connection
         self._layers = layers
         self._leases = leases
         self._spool = spool
         self._snapshotter = snapshotter
+        self._most_unpacked = most_unpacked
         self._records = Records(connection)
         self._content = Content(connection)
         self._platform = this_host()
@@ -101,6 +104,7 @@ class Images:
                 self._records,
                 spool,
                 self._snapshotter,
+                self._most_unpacked,
                 partial(self._still_used, in_use),
             )
             return await importing.run(found)

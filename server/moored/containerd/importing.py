@@ -21,6 +21,7 @@ from moored.containerd.connection import Absent, Present
 from moored.containerd.content import Content
 from moored.containerd.layers import Layers
 from moored.containerd.names import repository
+from moored.containerd.unpacking import Room
 from moored.containerd_api import diff_pb2, diff_pb2_grpc, types_pb2
 from moored.uninterrupted import uninterrupted
 
@@ -67,6 +68,8 @@ class Import:
     records: Records
     spool: Spool
     snapshotter: str
+    most_unpacked: int
+    """Bytes that all layers may take."""
     still_used: Callable[[Record], Awaitable[bool]]
     """Whether containers need what a name means, also once it means something else."""
     lease: str = field(default_factory=lambda: LEASE_PREFIX + uuid.uuid4().hex)
@@ -80,6 +83,7 @@ class Import:
         self._layers = Layers(leased, self.snapshotter)
         self._diff = diff_pb2_grpc.DiffStub(leased.channel)
         self._leased = leased
+        self._room = Room(self._layers, self.most_unpacked)
 
     async def run(self, images: list[Found]) -> list[ImportedImage]:
         """Bring in all, each under its names; or none, and leave nothing."""
@@ -178,13 +182,14 @@ class Import:
                 for mount in mounts
             ],
         )
-        reply = await self._leased.unary(
+        applying = self._leased.unary(
             self._diff.Apply,
             request,
             f"unpack {blob.digest}",
             within=_APPLY_GRACE + blob.size / _SLOWEST,
             digest=blob.digest,
         )
+        reply = await self._room.hold(key, applying, digest=blob.digest)
         if reply.applied.digest != layer.diff_id:
             raise errors.ArchiveInvalid(
                 f"cannot import the archive: the layer {blob.digest} unpacks to"
