@@ -1,7 +1,7 @@
 # What there is to do here. Each target sets up what it needs first: `make test` works in a
 # fresh clone, on a fresh Debian 12, as root.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults soak mesh golden cover beside systemd wheel floor lint format protos states lock clean
+.PHONY: help setup demo test faults long soak mesh golden cover beside systemd wheel floor lint format protos states lock clean
 
 BIN := .venv/bin
 TYPED := server client tests demo tools
@@ -9,6 +9,8 @@ ARGS ?=
 # Tests that run at the same time, each file of them in one place. 0: one after the other, in the
 # open, as a debugger and -s want them.
 WORKERS ?= 3
+MINUTES ?= 30
+SEED ?= 9
 LOCK := --quiet --upgrade --python-version 3.11 --universal --custom-compile-command "make lock"
 
 help: ## Say what there is
@@ -26,7 +28,11 @@ test: setup ## Run all tests; ARGS="-k name" or ARGS='-m "not real"' for some
 faults: setup ## Break every step, undo and release in every way: takes most of an hour
 	@$(BIN)/python -m pytest -m "real or soak" tests/e2e/test_matrix.py $(ARGS)
 
-soak: setup ## Run the long versions of the tests that have one
+soak: setup ## Do anything, and kill everything, for MINUTES=30 with SEED=9
+	@$(BIN)/python -m pytest tests/soak/test_soak.py -s -o faulthandler_timeout=0 \
+		--soak-minutes $(MINUTES) --soak-seed $(SEED) $(ARGS)
+
+long: setup ## Run the long versions of the tests that have one
 	@$(BIN)/python -m pytest -m soak --deselect tests/e2e/test_matrix.py \
 		--deselect tests/e2e/test_beside_docker.py --deselect tests/systemd $(ARGS)
 

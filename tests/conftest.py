@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from tests.real.runtime import GatedRuntime
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    soak = parser.getgroup("soak")
+    soak.addoption("--soak-minutes", type=float, default=0, help="0: a few seconds")
+    soak.addoption("--soak-seed", type=int, default=9)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: takes minutes; only runs when -m names it")
 

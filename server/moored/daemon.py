@@ -123,7 +123,7 @@ async def _serve(
         "Whether containerd answers: 1 or 0",
         lambda: {"": int(pulse.reachable)},
     )
-    process.watch(observers.measures)
+    process.watch(observers.measures, asyncio.get_running_loop())
     server = Server.build(site, house, located=located, runtimes=found, pulse=pulse)
     await _run(settings, house, server, pulse, supervisor)
 

@@ -1,7 +1,7 @@
 """Containers come and go on the bridge, eight at a time, each with a published port and a volume:
 nothing stays, and no address runs out.
 
-The subnet has room for thirteen. A selection runs with all tests; ``make soak`` runs the whole.
+The subnet has room for thirteen. A selection runs with all tests; ``make long`` runs the whole.
 """
 
 from __future__ import annotations

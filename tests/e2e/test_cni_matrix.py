@@ -1,7 +1,7 @@
 """Every step and release that networks of plugins take part in, broken in each way, with the
 plugins that everybody has: once moored is there again, no link, no address and no rule is left.
 
-A selection runs with all tests; ``make soak`` runs the whole.
+A selection runs with all tests; ``make long`` runs the whole.
 """
 
 from __future__ import annotations

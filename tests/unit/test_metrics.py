@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import urllib.request
@@ -78,12 +79,14 @@ def test_the_document_names_what_is_measured_with_its_unit_and_its_attributes(
     measures.start_failure("task", "COMMAND_NOT_FOUND")
     measures.restart()
     measures.interference()
-    process.watch(measures)
+    loop = asyncio.new_event_loop()
+    process.watch(measures, loop)
     found = {name: set(points[0]) for name, points in seen(reader).items()}
     wanted = {
         name: said for name, said in documented().items() if name.split(" ")[0] not in ELSEWHERE
     }
     assert found == wanted
+    loop.close()
 
 
 def test_what_is_watched_is_read_when_somebody_collects(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,8 @@ _RESIDENT: Final = 1
 """Where /proc/self/statm has the resident pages."""
 
 
-def watch(measures: Measures) -> None:
+def watch(measures: Measures, loop: asyncio.AbstractEventLoop) -> None:
+    """Let what this process uses be read; ``loop`` is where it does its work."""
     measures.watch("process.memory.usage", "By", "Resident memory", lambda: {"": _resident_bytes()})
     measures.total("process.cpu.time", "s", "Processor time, user and system", _cpu_seconds)
     measures.watch(
@@ -25,6 +27,12 @@ def watch(measures: Measures) -> None:
         lambda: {"": _entries("fd")},
     )
     measures.watch("process.thread.count", "{thread}", "Threads", lambda: {"": _entries("task")})
+    measures.watch(
+        "moored.asyncio.tasks",
+        "{task}",
+        "What moored does at once, or waits for",
+        lambda: {"": len(asyncio.all_tasks(loop))},
+    )
 
 
 def _resident_bytes() -> int:
