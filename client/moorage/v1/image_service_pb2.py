@@ -25,14 +25,14 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emoorage/v1/image_service.proto\x12\nmoorage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"d\n\x05Image\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1d\n\rImportOptions\x12\x0c\n\x04name\x18\x01 \x01(\t\"V\n\rImportRequest\x12,\n\x07options\x18\x01 \x01(\x0b\x32\x19.moorage.v1.ImportOptionsH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"3\n\x0eImportResponse\x12!\n\x06images\x18\x01 \x03(\x0b\x32\x11.moorage.v1.Image\"\x19\n\x17ImageServiceListRequest\"=\n\x18ImageServiceListResponse\x12!\n\x06images\x18\x01 \x03(\x0b\x32\x11.moorage.v1.Image\"\x1e\n\rRemoveRequest\x12\r\n\x05image\x18\x01 \x01(\t\"\x10\n\x0eRemoveResponse2\xe5\x01\n\x0cImageService\x12\x41\n\x06Import\x12\x19.moorage.v1.ImportRequest\x1a\x1a.moorage.v1.ImportResponse(\x01\x12Q\n\x04List\x12#.moorage.v1.ImageServiceListRequest\x1a$.moorage.v1.ImageServiceListResponse\x12?\n\x06Remove\x12\x19.moorage.v1.RemoveRequest\x1a\x1a.moorage.v1.RemoveResponseB\x18P\x01Z\x14moorage/v1;mooragev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emoorage/v1/image_service.proto\x12\nmoorage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"d\n\x05Image\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1d\n\rImportOptions\x12\x0c\n\x04name\x18\x01 \x01(\t\"V\n\rImportRequest\x12,\n\x07options\x18\x01 \x01(\x0b\x32\x19.moorage.v1.ImportOptionsH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"3\n\x0eImportResponse\x12!\n\x06images\x18\x01 \x03(\x0b\x32\x11.moorage.v1.Image\"\x19\n\x17ImageServiceListRequest\"=\n\x18ImageServiceListResponse\x12!\n\x06images\x18\x01 \x03(\x0b\x32\x11.moorage.v1.Image\"\x1e\n\rRemoveRequest\x12\r\n\x05image\x18\x01 \x01(\t\"\x10\n\x0eRemoveResponse2\xe5\x01\n\x0cImageService\x12\x41\n\x06Import\x12\x19.moorage.v1.ImportRequest\x1a\x1a.moorage.v1.ImportResponse(\x01\x12Q\n\x04List\x12#.moorage.v1.ImageServiceListRequest\x1a$.moorage.v1.ImageServiceListResponse\x12?\n\x06Remove\x12\x19.moorage.v1.RemoveRequest\x1a\x1a.moorage.v1.RemoveResponseB+B\x11ImageServiceProtoP\x01Z\x14moorage/v1;mooragev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'moorage.v1.image_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'P\001Z\024moorage/v1;mooragev1'
+  _globals['DESCRIPTOR']._serialized_options = b'B\021ImageServiceProtoP\001Z\024moorage/v1;mooragev1'
   _globals['_IMAGE']._serialized_start=79
   _globals['_IMAGE']._serialized_end=179
   _globals['_IMPORTOPTIONS']._serialized_start=181

@@ -24,14 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1amoorage/v1/resources.proto\x12\nmoorage.v1\"+\n\x0b\x42lkioWeight\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\r\"i\n\rBlkioThrottle\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x10\n\x08read_bps\x18\x02 \x01(\x04\x12\x11\n\twrite_bps\x18\x03 \x01(\x04\x12\x11\n\tread_iops\x18\x04 \x01(\x04\x12\x12\n\nwrite_iops\x18\x05 \x01(\x04\"1\n\rHugepageLimit\x12\x11\n\tpage_size\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x04\"2\n\x06Rlimit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04soft\x18\x02 \x01(\x03\x12\x0c\n\x04hard\x18\x03 \x01(\x03\x42\x18P\x01Z\x14moorage/v1;mooragev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1amoorage/v1/resources.proto\x12\nmoorage.v1\"+\n\x0b\x42lkioWeight\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\r\"i\n\rBlkioThrottle\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x10\n\x08read_bps\x18\x02 \x01(\x04\x12\x11\n\twrite_bps\x18\x03 \x01(\x04\x12\x11\n\tread_iops\x18\x04 \x01(\x04\x12\x12\n\nwrite_iops\x18\x05 \x01(\x04\"1\n\rHugepageLimit\x12\x11\n\tpage_size\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x04\"2\n\x06Rlimit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04soft\x18\x02 \x01(\x03\x12\x0c\n\x04hard\x18\x03 \x01(\x03\x42(B\x0eResourcesProtoP\x01Z\x14moorage/v1;mooragev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'moorage.v1.resources_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'P\001Z\024moorage/v1;mooragev1'
+  _globals['DESCRIPTOR']._serialized_options = b'B\016ResourcesProtoP\001Z\024moorage/v1;mooragev1'
   _globals['_BLKIOWEIGHT']._serialized_start=42
   _globals['_BLKIOWEIGHT']._serialized_end=85
   _globals['_BLKIOTHROTTLE']._serialized_start=87

@@ -24,14 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19moorage/v1/security.proto\x12\nmoorage.v1\"=\n\x06\x44\x65vice\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x03 \x01(\t\"~\n\nDeviceRule\x12$\n\x04type\x18\x01 \x01(\x0e\x32\x16.moorage.v1.DeviceType\x12\x12\n\x05major\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x12\n\x05minor\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x04 \x01(\tB\x08\n\x06_majorB\x08\n\x06_minor\".\n\x07Seccomp\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x12\n\nunconfined\x18\x02 \x01(\x08\"D\n\x0bSystemPaths\x12\x0e\n\x06masked\x18\x01 \x03(\t\x12\x11\n\tread_only\x18\x02 \x03(\t\x12\x12\n\nunconfined\x18\x03 \x01(\x08*[\n\nDeviceType\x12\x1b\n\x17\x44\x45VICE_TYPE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45VICE_TYPE_CHARACTER\x10\x01\x12\x15\n\x11\x44\x45VICE_TYPE_BLOCK\x10\x02\x42\x18P\x01Z\x14moorage/v1;mooragev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19moorage/v1/security.proto\x12\nmoorage.v1\"=\n\x06\x44\x65vice\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x03 \x01(\t\"~\n\nDeviceRule\x12$\n\x04type\x18\x01 \x01(\x0e\x32\x16.moorage.v1.DeviceType\x12\x12\n\x05major\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x12\n\x05minor\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x04 \x01(\tB\x08\n\x06_majorB\x08\n\x06_minor\".\n\x07Seccomp\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x12\n\nunconfined\x18\x02 \x01(\x08\"D\n\x0bSystemPaths\x12\x0e\n\x06masked\x18\x01 \x03(\t\x12\x11\n\tread_only\x18\x02 \x03(\t\x12\x12\n\nunconfined\x18\x03 \x01(\x08*[\n\nDeviceType\x12\x1b\n\x17\x44\x45VICE_TYPE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45VICE_TYPE_CHARACTER\x10\x01\x12\x15\n\x11\x44\x45VICE_TYPE_BLOCK\x10\x02\x42\'B\rSecurityProtoP\x01Z\x14moorage/v1;mooragev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'moorage.v1.security_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'P\001Z\024moorage/v1;mooragev1'
+  _globals['DESCRIPTOR']._serialized_options = b'B\rSecurityProtoP\001Z\024moorage/v1;mooragev1'
   _globals['_DEVICETYPE']._serialized_start=350
   _globals['_DEVICETYPE']._serialized_end=441
   _globals['_DEVICE']._serialized_start=41

@@ -24,14 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19moorage/v1/terminal.proto\x12\nmoorage.v1\"+\n\nWindowSize\x12\r\n\x05width\x18\x01 \x01(\r\x12\x0e\n\x06height\x18\x02 \x01(\r\"\n\n\x08StdinEndB\x18P\x01Z\x14moorage/v1;mooragev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19moorage/v1/terminal.proto\x12\nmoorage.v1\"+\n\nWindowSize\x12\r\n\x05width\x18\x01 \x01(\r\x12\x0e\n\x06height\x18\x02 \x01(\r\"\n\n\x08StdinEndB\'B\rTerminalProtoP\x01Z\x14moorage/v1;mooragev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'moorage.v1.terminal_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
-  _globals['DESCRIPTOR']._serialized_options = b'P\001Z\024moorage/v1;mooragev1'
+  _globals['DESCRIPTOR']._serialized_options = b'B\rTerminalProtoP\001Z\024moorage/v1;mooragev1'
   _globals['_WINDOWSIZE']._serialized_start=41
   _globals['_WINDOWSIZE']._serialized_end=84
   _globals['_STDINEND']._serialized_start=86
