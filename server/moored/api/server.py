@@ -61,6 +61,8 @@ SERVICES: Final = (
 )
 RUNTIME_HEALTH: Final = "moorage.runtime"
 """The health service's name for: containerd answers."""
+MOST_PENDING: Final = 20_000
+"""Calls that may have arrived and wait for their handler."""
 _LAST_CALLS: Final = 1.0
 """Seconds that calls which are cut short have to be told so."""
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
@@ -120,6 +122,9 @@ class Server:
                 ("grpc.max_receive_message_length", site.settings.largest_message),
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+                # By itself gRPC has CANCELLED for some of a thousand calls that come at once.
+                ("grpc.server.max_pending_requests", MOST_PENDING),
+                ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING),
             )
         )
         server.add_generic_rpc_handlers(
