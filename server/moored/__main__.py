@@ -28,7 +28,10 @@ MISUSED = 2
 @click.option("--runtime", help="The runtime of specs that name none (runc).")
 @click.option("--instance", help="Scopes all that this moored owns on the host (moorage).")
 @click.option("--metrics-listen", help="HOST:PORT that Prometheus reads; none by default.")
-@click.option("--log-level", help="trace, debug, info, warning or error.")
+@click.option(
+    "--log-level",
+    help="trace, debug, info, warning or error; with a module's own: info,moored.network=debug.",
+)
 @click.option("--log-format", help="text or json.")
 @click.version_option(__version__, prog_name="moored")
 @click.pass_context

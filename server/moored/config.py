@@ -30,6 +30,7 @@ from pydantic import (
 from moored import failpoints
 from moored.bridge_settings import BridgeSettings
 from moored.errors import SetupRefused
+from moored.telemetry import levels
 
 DEFAULT_FILE: Final = Path("/etc/moorage/moored.toml")
 FILE_VARIABLE: Final = "MOORED_CONFIG"
@@ -69,6 +70,11 @@ def _listen(address: str) -> str:
 
 def _failpoints(text: str) -> str:
     failpoints.parse(text)
+    return text
+
+
+def _levels(text: str) -> str:
+    levels.parse(text)
     return text
 
 
@@ -226,9 +232,8 @@ class Settings(BridgeSettings):
     metrics_containers: bool = False
     """Whether there are numbers of each container, too."""
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = "text"
-    log_level: Annotated[
-        Literal["trace", "debug", "info", "warning", "error"], BeforeValidator(_lower)
-    ] = "info"
+    log_level: Annotated[str, AfterValidator(_levels)] = "info"
+    """As ``moored.telemetry.levels`` has it, such as "info,moored.network=debug"."""
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 

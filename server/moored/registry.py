@@ -22,6 +22,7 @@ from moored.model.identity import RunId, run_id
 from moored.model.intent import Action
 from moored.model.rest import at_rest
 from moored.model.state import Removing, Snapshot, advance
+from moored.telemetry.concern import about
 from moored.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class Registry(Directory):
             if subject.view.gone:
                 raise unknown(reference)
             claim = Claim(self, subject, subject.view.snapshot)
+            about(claim.snapshot.id, claim.snapshot.run)
             refuse_stale(claim.snapshot, generation)
             try:
                 yield claim
@@ -162,6 +164,7 @@ class Registry(Directory):
         try:
             async with subject.lock:
                 claim = Claim(self, subject, snapshot)
+                about(snapshot.id)
                 try:
                     yield claim
                 finally:

@@ -89,6 +89,8 @@ class Saga:
         self.verb: Final = verb
         self.leftovers: list[Leftover] = []
         self.failed_step = ""
+        self.origin = ""
+        """The id of the span that what follows from this refers to."""
         self._claim: Followed | None = None
         self._tracer = tracer
         self._clock = clock
@@ -209,7 +211,7 @@ class Saga:
     def timeline(self, run: int, *, trace_id: str = "") -> Timeline:
         took = timedelta(seconds=self._clock.seconds() - self._began)
         steps = sorted(self._steps, key=lambda step: step.offset)
-        return Timeline(run, self._began_at, took, tuple(steps), trace_id)
+        return Timeline(run, self._began_at, took, tuple(steps), trace_id, self.origin)
 
     def _show(self) -> None:
         if self._claim is not None:

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def connected(world: World) -> AsyncIterator[Wire]:
     """Serve a world's house, and return one connection to it."""
+    async with serving(world) as (wire, _):
+        yield wire
+
+
+@asynccontextmanager
+async def serving(world: World) -> AsyncIterator[tuple[Wire, Server]]:
+    """The same, with the server itself."""
     site, connection = world.site, world.house.adapters.connection
     located = Located(site.address, embedded=False, version="fake", places=site.places)
     pulse = Pulse(ask=lambda: server_version(connection, within=1.0))
@@ -32,6 +39,6 @@ async def connected(world: World) -> AsyncIterator[Wire]:
     await server.start()
     try:
         async with Wire(address) as wire:
-            yield wire
+            yield wire, server
     finally:
         await server.stop()

@@ -75,8 +75,12 @@ class World:
 
     @property
     def spans(self) -> list[tuple[str, str]]:
-        found = sorted(self._spans.get_finished_spans(), key=lambda span: span.start_time or 0)
-        return [(span.name, span.status.status_code.name) for span in found]
+        return [(span.name, span.status.status_code.name) for span in self.finished]
+
+    @property
+    def finished(self) -> list[Any]:
+        """Every span that has ended, by its beginning."""
+        return sorted(self._spans.get_finished_spans(), key=lambda span: span.start_time or 0)
 
     def snapshot(self, reference: str) -> Snapshot:
         return self.house.registry.peek(reference).snapshot

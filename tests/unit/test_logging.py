@@ -5,17 +5,23 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from loguru import logger
 from opentelemetry.sdk.trace import TracerProvider
 
+from moored.telemetry import levels
 from moored.telemetry import logging as log
+from moored.telemetry.concern import about, concerning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from loguru import Record
 
 
 @pytest.fixture
@@ -128,3 +134,62 @@ def test_configuring_again_replaces_the_former_place(out: io.StringIO) -> None:
     logger.info("once")
     assert out.getvalue() == ""
     assert other.getvalue().count("once") == 1
+
+
+def _of_module(name: str, record: Record) -> None:
+    record["name"] = name
+
+
+def test_each_module_has_its_own_level(out: io.StringIO) -> None:
+    log.configure("json", "warning,moored.network=debug,moored.network.cni=error", out)
+    for name in ("moored.saga", "moored.network.edge", "moored.network.cni.pins"):
+        theirs = logger.patch(partial(_of_module, name))
+        theirs.debug("low")
+        theirs.warning("high")
+    assert [(line["logger"], line["message"]) for line in _lines(out)] == [
+        ("moored.saga", "high"),
+        ("moored.network.edge", "low"),
+        ("moored.network.edge", "high"),
+    ]
+
+
+def test_libraries_are_modules_too(out: io.StringIO) -> None:
+    log.configure("json", "info,grpc=error", out)
+    logging.getLogger("grpc._server").warning("quiet")
+    logging.getLogger("asyncio").warning("heard")
+    assert [line["message"] for line in _lines(out)] == ["heard"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("loud", "'loud': a level is one of"),
+        ("", "a level is one of"),
+        ("info,", "a level is one of"),
+        ("info,moored.network", "'moored.network': a level is one of"),
+        ("info,moored.network=loud", "a level is one of"),
+        ("=info", "must be LEVEL, or MODULE=LEVEL"),
+        ("a b=info", "must be LEVEL, or MODULE=LEVEL"),
+        ("info,debug", "the level of all is said twice"),
+        ("a=info,a=debug", "'a' is said twice"),
+    ],
+)
+def test_levels_that_cannot_be_meant_are_refused(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        levels.parse(text)
+
+
+def test_a_line_names_what_the_work_under_way_is_about(out: io.StringIO) -> None:
+    log.configure("json", "info", out)
+    with concerning():
+        logger.info("not known yet")
+        about("c0ffee")
+        about("c0ffee", 2)
+        logger.info("known")
+        logger.bind(container="other").info("of another")
+        about("c0ffee2")
+        logger.info("of two")
+    logger.info("after")
+    assert [(line.get("container"), line.get("run")) for line in _lines(out)] == [
+        (None, None), ("c0ffee", 2), ("other", None), (None, None), (None, None),
+    ]  # fmt: skip

@@ -70,7 +70,7 @@ def documented() -> dict[str, set[str]]:
 def test_the_document_names_what_is_measured_with_its_unit_and_its_attributes(
     reader: InMemoryMetricReader, measures: Measures
 ) -> None:
-    measures.call("moorage.v1.ContainerService", "Start", "NOT_FOUND", "IMAGE_NOT_FOUND", 0.1)
+    measures.call("moorage.v1.ContainerService/Start", "NOT_FOUND", "IMAGE_NOT_FOUND", 0.1)
     measures.step("start.task", "done", 0.1)
     measures.release("task", "released", 0.1)
     measures.commit(3, "done", 0.001)

@@ -19,6 +19,7 @@ from moored.verbs.wait import Condition
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from moored.api.answering import Context
     from moored.api.attaching import AttachDesk
     from moored.api.changes import ChangesDesk
     from moored.api.inspecting import InspectDesk
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from moored.api.logs import LogsDesk
     from moored.api.once import Mark
     from moored.api.server_info import ServerInfo
-    from moored.api.serving import Context
     from moored.api.starting import StartingDesk
     from moored.api.stats import StatsDesk
     from moored.api.watch import WatchDesk

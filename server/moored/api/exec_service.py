@@ -18,7 +18,7 @@ from moored.verbs.exec_session import Piece, Session, Wiring
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from moored.api.serving import Context
+    from moored.api.answering import Context
     from moored.directory import Directory
     from moored.verbs.execute import Executor
 

@@ -134,6 +134,7 @@ class Server:
         add_HealthServicer_to_server(checks, server)
         names = [service.full_name for service in SERVICES]
         reflection.enable_server_reflection([*names, HEALTH, reflection.SERVICE_NAME], server)
+        server.add_generic_rpc_handlers((desk.strangers(),))
         built = cls(server, checks, draining, house.feed, house.streams)
         pulse.changed = built.tell_runtime
         return built

@@ -1,4 +1,4 @@
-"""How every call is answered: its trace, its span, its error, its line in the log.
+"""How every call comes in: who is let in, what it asks for, and that it counts once.
 
 One wrapper around each method of a servicer instead of the ready-made server
 instrumentation, which calls an aborted, a cancelled and a late call a success.
@@ -6,22 +6,16 @@ instrumentation, which calls an aborted, a cancelled and a late call a success.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from google.protobuf import message_factory
 from google.protobuf.message import DecodeError
-from grpc_status import rpc_status
-from loguru import logger
-from opentelemetry import propagate
-from opentelemetry.trace import SpanKind, Status, StatusCode, format_trace_id
 
 from moored import errors
-from moored.api import phrasebook
+from moored.api.answering import Answering, Stranger
 from moored.api.asked import refuse_unknown
 from moored.api.once import FIELD, Mark, Once, named, serialise
 
@@ -30,25 +24,12 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
     from google.protobuf.message import Message
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.trace import Tracer
 
+    from moored.api.answering import Context
     from moored.api.draining import Draining
     from moored.requests import Requests
     from moored.telemetry.measures import Measures
-
-_SERVER_FAULTS: Final = frozenset(
-    {
-        grpc.StatusCode.UNKNOWN,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.UNIMPLEMENTED,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DATA_LOSS,
-    }
-)
-"""The codes that make a server's span an error, by OpenTelemetry's convention for RPC."""
-_QUIET: Final = frozenset({"Inspect", "InspectExec", "List", "ListExecs", "GetServerInfo"})
-"""Methods whose success is logged for debugging only: they are asked all the time."""
 
 _CHANGING: Final = frozenset({"Exec", "Import", "Remove"})
 """Methods that are refused while the server drains, beside all that take a request_id: reading
@@ -61,8 +42,6 @@ _MARKED: Final = frozenset(
     }
 )
 """Methods that put a named request on record with what they make or start."""
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -84,6 +63,20 @@ class Desk:
                 method.name: self._handler(service, method, getattr(servicer, method.name))
                 for method in service.methods
             },
+        )
+
+    def strangers(self) -> grpc.GenericRpcHandler:
+        """Return the handler of every method that nobody else knows: to be added last."""
+        return _Strangers(self)
+
+    def answering(self, name: str, context: Context, asked: str = "") -> Answering:
+        return Answering(
+            name,
+            context,
+            tracer=self.tracer,
+            measures=self.measures,
+            draining=self.draining,
+            asked=asked,
         )
 
     def _handler(
@@ -122,7 +115,7 @@ class _Call:
 
     def unary(self, answer: Callable[..., Awaitable[Any]], *, streamed: bool = False) -> Any:
         async def serve(request: Any, context: Context) -> Any:
-            async with _Answering(self, context) as answering:
+            async with self.desk.answering(self.full_name, context) as answering:
                 self._admit(lasting=False)
                 if streamed:
                     return await answer(self._each(request), context)
@@ -149,7 +142,7 @@ class _Call:
 
     def stream(self, answer: Callable[..., AsyncGenerator[Any, None]]) -> Any:
         async def serve(request: Any, context: Context) -> None:
-            async with _Answering(self, context) as answering:
+            async with self.desk.answering(self.full_name, context) as answering:
                 self._admit(lasting=True)
                 asked = self._read(request)
                 answering.container = getattr(asked, "container", "")
@@ -163,7 +156,7 @@ class _Call:
 
     def exchange(self, answer: Callable[..., AsyncGenerator[Any, None]]) -> Any:
         async def serve(requests: AsyncIterator[bytes], context: Context) -> None:
-            async with _Answering(self, context):
+            async with self.desk.answering(self.full_name, context):
                 self._admit(lasting=True)
                 async with aclosing(answer(self._each(requests), context)) as parts:
                     async for part in parts:
@@ -192,85 +185,20 @@ class _Call:
             yield self._read(request)
 
 
-class _Answering:
-    """The span and the outcome of one call, as an asynchronous context."""
+class _Strangers(grpc.GenericRpcHandler):
+    """Refuses what we do not serve as gRPC itself does, and lets it be seen.
 
-    def __init__(self, call: _Call, context: Context) -> None:
-        self._call = call
-        self._context = context
-        self.container = ""
-        """The reference in the request, for the log."""
-        self.reason = ""
-        """Why it was refused, as its caller is told."""
-        self._began = perf_counter()
+    All go by one name: what strangers ask for has no end.
+    """
 
-    async def __aenter__(self) -> Self:
-        call = self._call
-        metadata = self._context.invocation_metadata() or ()
-        carrier = dict(metadata)
-        self._scope = call.desk.tracer.start_as_current_span(
-            f"{call.service}/{call.method}",
-            context=propagate.extract(carrier),
-            kind=SpanKind.SERVER,
-            attributes={
-                "rpc.system": "grpc",
-                "rpc.service": call.service,
-                "rpc.method": call.method,
-            },
-            record_exception=False,
-            set_status_on_exception=False,
-        )
-        self._span: Span = self._scope.__enter__()
-        return self
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
 
-    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._call.desk.draining.leave()
-        try:
-            if error is None:
-                self._end(grpc.StatusCode.OK, "")
-            elif isinstance(error, asyncio.CancelledError) and self._is_awaited():
-                # Nobody but us ends a call whose caller is still there.
-                await self._abort(errors.ShuttingDown("cannot go on: the server is shutting down"))
-            elif isinstance(error, asyncio.CancelledError | GeneratorExit):
-                self._end(self._cut_short(), "")
-            elif isinstance(error, Exception):
-                await self._abort(error)
-        finally:
-            self._scope.__exit__(None, None, None)
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
+        asked = str(details.method)
 
-    def _is_awaited(self) -> bool:
-        return self._call.desk.draining.on and not self._context.done()
+        async def refuse(_: AsyncIterator[bytes], context: Context) -> None:
+            async with self._desk.answering("_OTHER", context, asked.lstrip("/")):
+                raise Stranger
 
-    def _cut_short(self) -> grpc.StatusCode:
-        late = self._context.time_remaining() == 0  # None, whatever its stub says: no deadline
-        return grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
-
-    async def _abort(self, error: Exception) -> NoReturn:
-        code, status = phrasebook.phrase(error)
-        reason = phrasebook.reason(error)
-        if reason == phrasebook.BUG:
-            logger.opt(exception=error).error("a defect in {}", self._call.method)
-        self._span.set_attribute("error.type", reason)
-        self.reason = reason
-        if isinstance(error, errors.MooredError):
-            self.container = error.facts.get("container", self.container)
-        self._end(code, str(error))
-        await self._context.abort_with_status(rpc_status.to_status(status))
-        raise AssertionError("abort always raises")
-
-    def _end(self, code: grpc.StatusCode, why: str) -> None:
-        number, name = code.value
-        self._span.set_attribute("rpc.grpc.status_code", number)
-        cancelled = code is grpc.StatusCode.CANCELLED
-        if code in _SERVER_FAULTS or cancelled:
-            self._span.set_status(Status(StatusCode.ERROR, why or name))
-        took, call = perf_counter() - self._began, self._call
-        call.desk.measures.call(call.service, call.method, code.name, self.reason, took)
-        level = "DEBUG" if self._call.method in _QUIET and not why else "INFO"
-        logger.bind(
-            method=self._call.method,
-            container=self.container,
-            code=code.name,
-            seconds=round(took, 6),
-            trace_id=format_trace_id(self._span.get_span_context().trace_id),
-        ).log(level, "{} {}{}", self._call.method, code.name, f": {why}" if why else "")
+        return grpc.stream_stream_rpc_method_handler(refuse)

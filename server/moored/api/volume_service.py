@@ -23,8 +23,8 @@ from moored.model.volumes import VolumeFilter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from moored.api.answering import Context
     from moored.api.once import Mark
-    from moored.api.serving import Context
     from moored.model.volumes import Volume
     from moored.verbs.volumes import VolumeVerbs
     from moored.volumes import Volumes

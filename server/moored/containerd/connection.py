@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import grpc
 import grpc.aio
 from google.protobuf.message import Message
-from opentelemetry.instrumentation.grpc import aio_client_interceptors, filters
+from opentelemetry.trace import NoOpTracer
 
 from moored import errors
+from moored.containerd.spans import interceptors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
+
+    from opentelemetry.trace import Tracer
 
 Request = TypeVar("Request", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
 
 CALL_LIMIT: Final = 10.0
 """Seconds for a call that has no limit of its own, unless its connection has another."""
+_UNTRACED: Final = NoOpTracer()
 _PAUSE: Final = 0.02
 """Seconds between two tries to read."""
 LARGEST_MESSAGE: Final = 16 * 1024 * 1024
@@ -51,9 +55,6 @@ class Unmet(errors.RuntimeRefused):
     """containerd could, but not in this state."""
 
 
-_UNTRACED: Final = ("Wait", "Subscribe", "Publish")
-"""A Wait lasts as long as its container, a Subscribe as long as we do; a marker says nothing."""
-
 _REFUSALS: Final = {
     grpc.StatusCode.NOT_FOUND: Absent,
     grpc.StatusCode.ALREADY_EXISTS: Present,
@@ -70,7 +71,15 @@ _CONNECTION_LOST: Final = "Stream removed"
 
 
 class Connection:
-    def __init__(self, address: str, *, namespace: str, call_limit: float = CALL_LIMIT) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        namespace: str,
+        call_limit: float = CALL_LIMIT,
+        tracer: Tracer = _UNTRACED,
+    ) -> None:
+        """``tracer`` makes the spans of calls; without one they have none."""
         self.address: Final = address
         """A path of a unix socket."""
         self.namespace: Final = namespace
@@ -79,11 +88,7 @@ class Connection:
         self.channel: Final = grpc.aio.insecure_channel(
             f"unix:{address}",
             options=_CHANNEL_OPTIONS,
-            interceptors=aio_client_interceptors(  # type: ignore[no-untyped-call]  # no stubs
-                filter_=filters.negate(
-                    filters.any_of(*(filters.method_name(name) for name in _UNTRACED))
-                )
-            ),
+            interceptors=interceptors(tracer),
         )
 
     async def close(self) -> None:

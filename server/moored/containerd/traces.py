@@ -84,11 +84,12 @@ class Traces:
     def _working_in_bundle(self) -> Iterator[int]:
         names = {str(path) for path in self.bundles}
         names |= {f"{name} (deleted)" for name in names}
-        for entry in os.scandir("/proc"):
-            if entry.name.isdecimal():
-                with suppress(OSError):
-                    if os.readlink(f"{entry.path}/cwd") in names:
-                        yield int(entry.name)
+        with os.scandir("/proc") as entries:  # closed too where only the first one is asked for
+            for entry in entries:
+                if entry.name.isdecimal():
+                    with suppress(OSError):
+                        if os.readlink(f"{entry.path}/cwd") in names:
+                            yield int(entry.name)
 
 
 def of_run(places: Places, namespace: str, run: str, cgroup: str = "") -> Traces:

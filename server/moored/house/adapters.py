@@ -58,7 +58,9 @@ class Adapters:
         settings = site.settings
         # A call's own limit comes first, since it knows more to say than the step's.
         call_limit = min(CALL_LIMIT, CALL_SHARE * settings.step_timeout)
-        connection = Connection(site.address, namespace=settings.instance, call_limit=call_limit)
+        connection = Connection(
+            site.address, namespace=settings.instance, call_limit=call_limit, tracer=site.tracer
+        )
         layers = Layers(connection)
         return cls(
             connection=connection,

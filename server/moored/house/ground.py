@@ -110,6 +110,7 @@ class Ground:
                 clock=site.clock,
                 limit=limits.undo,
                 measures=site.measures,
+                tracer=site.tracer,
                 failpoints=site.failpoints,
             ),
             limits=limits,

@@ -57,6 +57,7 @@ class Keepers:
                 exits=exits,
                 restarts=restarts,
                 clock=ground.site.clock,
+                tracer=ground.site.tracer,
             ),
             hints=_hints(ground),
             rules=RulesKeeper(ground.edge),
@@ -95,6 +96,7 @@ def build_exits(ground: Ground) -> Exits:
         timers=ground.timers,
         clock=ground.site.clock,
         output=ground.hub,
+        tracer=ground.site.tracer,
     )
 
 
@@ -117,6 +119,7 @@ def _recovery(ground: Ground, exits: Exits, restarts: Restarts, verbs: Verbs) ->
         networks=ground.networks,
         go_on_stopping=go_on_stopping,
         streams=ground.streams,
+        tracer=ground.site.tracer,
         rebooted=ground.rebooted,
     )
 
@@ -135,7 +138,7 @@ def _health(ground: Ground) -> HealthMonitor:
     return HealthMonitor(
         registry=ground.registry,
         feed=ground.feed,
-        prober=Prober(command_prober(ground)),
+        prober=Prober(command_prober(ground), ground.site.tracer),
         measures=ground.site.measures,
         clock=ground.site.clock,
     )

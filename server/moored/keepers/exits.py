@@ -8,6 +8,8 @@ over only once nothing of it is alive, and how it ended is then not known.
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass, field
 from signal import SIGKILL
 from typing import TYPE_CHECKING, Final, Protocol
@@ -22,9 +24,14 @@ from moored.model.follow_up import with_follow_up
 from moored.model.identity import run_id
 from moored.model.intent import Action, Asker, Intent
 from moored.model.state import Frozen, Running, Stopping
+from moored.telemetry.background import background
 from moored.verbs.remove import remove
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opentelemetry.trace import Tracer
+
     from moored.containerd.values import ProcessExit, Task
     from moored.keepers.aliveness import Aliveness
     from moored.keepers.memory import Memory
@@ -63,13 +70,17 @@ class Exits:
     timers: Timers
     clock: Clock
     output: OutputIndex
+    tracer: Tracer
     _waits: dict[RunId, asyncio.Task[None]] = field(default_factory=dict)
 
     def watch(self, container: ContainerId, run: int) -> None:
         """Wait for the end of a run, from now on. A second call changes nothing."""
         name = run_id(container, run)
         if name not in self._waits:
-            wait = asyncio.create_task(self._follow(container, run), name=f"wait {name}")
+            # In a context of its own: the start that begins this is over long before it.
+            wait = asyncio.create_task(
+                self._follow(container, run), name=f"wait {name}", context=Context()
+            )
             self._waits[name] = wait
             wait.add_done_callback(lambda done: self._done(name, done))
             self.output.watch(container, run)
@@ -143,14 +154,26 @@ class Exits:
     async def _settle(self, container: ContainerId, run: int, exit: Exit) -> bool:
         """Record the exit and let the run's resources go. False: try again."""
         try:
-            async with self.registry.claim(container) as claim:
-                await self.settle(claim, run, exit)
+            with self._traced(container, run, exit):
+                async with self.registry.claim(container) as claim:
+                    await self.settle(claim, run, exit)
         except errors.ContainerNotFound:
             return True
         except errors.LedgerFailed as error:
             logger.error("cannot record the exit of {}.{}: {}", container, run, error)
             return False
         return True
+
+    @contextmanager
+    def _traced(self, container: ContainerId, run: int, exit: Exit) -> Iterator[None]:
+        """Let what follows from an exit be a trace of its own."""
+        known = self.registry.knows(container)
+        start = self.registry.peek(container).snapshot.last_start if known else None
+        with background(self.tracer, "exit", container, run, start) as span:
+            span.set_attributes(
+                {"moorage.exit.code": exit.code, "moorage.exit.origin": exit.origin}
+            )
+            yield
 
     async def settle(self, claim: Claim, run: int, exit: Exit) -> None:
         """Record the exit of ``run`` under ``claim``, and what follows from it.

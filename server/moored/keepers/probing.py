@@ -16,9 +16,12 @@ from moored.model.health import Checkup, ExecProbe, GrpcProbe, HttpProbe, Outcom
 from moored.model.state import Running
 from moored.probes import doors, grpc, http
 from moored.probes.finding import Finding, failed, succeeded
+from moored.telemetry.background import background
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+    from opentelemetry.trace import Tracer
 
     from moored.model.state import Snapshot
 
@@ -34,9 +37,17 @@ class Commands(Protocol):
 @dataclass(frozen=True)
 class Prober:
     commands: Commands
+    tracer: Tracer
 
     async def probe(self, snapshot: Snapshot, check: Checkup) -> Finding:
         """Look at a run once."""
+        run, start = snapshot.run, snapshot.last_start
+        with background(self.tracer, "probe", snapshot.id, run, start) as span:
+            found = await self._probe(snapshot, check)
+            span.set_attribute("moorage.probe.outcome", found.outcome)
+            return found
+
+    async def _probe(self, snapshot: Snapshot, check: Checkup) -> Finding:
         try:
             if isinstance(check.probe, ExecProbe):
                 return await self.commands.probe(snapshot, check.probe, check.timeout)

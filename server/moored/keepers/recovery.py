@@ -7,6 +7,7 @@ Reads are served from the ledger meanwhile; a change waits for its own container
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -28,11 +29,14 @@ from moored.model.state import (
     Starting,
     Stopping,
 )
+from moored.telemetry.background import background
 from moored.verbs.interrupted import undo_interrupted
 from moored.verbs.remove import remove
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from opentelemetry.trace import Tracer
 
     from moored.containerd.values import Task
     from moored.keepers.aliveness import Aliveness
@@ -79,6 +83,7 @@ class Recovery:
     go_on_stopping: Callable[[ContainerId], None]
     """Goes on with a stop that was under way, as soon as the claim is free."""
     streams: Streams
+    tracer: Tracer
     rebooted: bool
     """Whether the host was booted since the ledger was last written."""
 
@@ -100,17 +105,24 @@ class Recovery:
     async def _recover(self, container: ContainerId, tasks: Mapping[str, Task]) -> bool:
         """Mend one container under its claim, and return whether that is done."""
         try:
-            async with self.registry.claim(container, recovering=True) as claim:
-                task = tasks.get(claim.run_id)
-                await self._mend(claim, task)
-                await self.restarts.resume(claim)
-                claim.subject.recovered.set()
+            with self._traced(container):
+                async with self.registry.claim(container, recovering=True) as claim:
+                    task = tasks.get(claim.run_id)
+                    await self._mend(claim, task)
+                    await self.restarts.resume(claim)
+                    claim.subject.recovered.set()
         except errors.ContainerNotFound:
             return True
         except errors.MooredError as error:
             logger.warning("cannot recover container {} yet: {}", container, error)
             return False
         return True
+
+    @contextmanager
+    def _traced(self, container: ContainerId) -> Iterator[None]:
+        known = self.registry.peek(container).snapshot
+        with background(self.tracer, "recover", container, known.run, known.last_start):
+            yield
 
     async def _mend(self, claim: Claim, task: Task | None) -> None:
         """One row of the table: what the ledger says, against what containerd says."""

@@ -14,10 +14,13 @@ from loguru import logger
 
 from moored import errors
 from moored.model.state import Exited, Removing, Restarting, Starting, Stranded
+from moored.telemetry.background import background
 from moored.verbs.interrupted import undo_interrupted
 from moored.verbs.remove import remove
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
     from moored.keepers.exits import Exits
     from moored.keepers.restarts import Restarts
     from moored.model.state import Snapshot
@@ -37,6 +40,7 @@ class Sweep:
     exits: Exits
     restarts: Restarts
     clock: Clock
+    tracer: Tracer
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -61,11 +65,13 @@ class Sweep:
         subject = self.registry.find(snapshot.id)
         if subject.lock.locked() or not subject.recovered.is_set():  # somebody is at it
             return False
-        async with self.registry.claim(snapshot.id) as claim:
-            if not _needs_sweeping(claim.snapshot):
-                return True
-            await self._release(claim)
-            return subject.view.gone or not _needs_sweeping(claim.snapshot)
+        run, start = snapshot.run, snapshot.last_start
+        with background(self.tracer, "sweep", snapshot.id, run, start):
+            async with self.registry.claim(snapshot.id) as claim:
+                if not _needs_sweeping(claim.snapshot):
+                    return True
+                await self._release(claim)
+                return subject.view.gone or not _needs_sweeping(claim.snapshot)
 
     async def _release(self, claim: Claim) -> None:
         snapshot = claim.snapshot

@@ -32,6 +32,8 @@ class Timeline:
     steps: tuple[Step, ...]
     trace_id: str = ""
     """Hexadecimal; empty when the start was not traced."""
+    span_id: str = ""
+    """Of the start, for what follows from it; empty when its trace is not recorded anywhere."""
 
 
 @dataclass(frozen=True)

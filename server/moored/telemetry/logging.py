@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 from loguru import logger
 from opentelemetry import trace
 
+from moored.telemetry import levels
+from moored.telemetry.concern import current
+
 if TYPE_CHECKING:
     from loguru import Message, Record
 
@@ -28,12 +31,21 @@ _PLAIN: Final = ("{time:YYYY-MM-DD HH:mm:ss.SSS} {level: <7} {message}", "\n{exc
 
 
 def configure(form: Literal["text", "json"], level: str, stream: TextIO | None = None) -> None:
-    """Make ``stream`` (standard error if None) the only place that log lines go to."""
+    """Make ``stream`` (standard error if None) the only place that log lines go to.
+
+    ``level`` is as ``moored.telemetry.levels`` has it.
+    """
+    heard = levels.parse(level)
     out = stream or sys.stderr
     coloured = form == "text" and out.isatty() and not os.environ.get("NO_COLOR")
-    options: dict[str, Any] = {"level": level.upper(), "backtrace": False, "diagnose": False}
+    options: dict[str, Any] = {
+        "level": levels.lowest(heard).upper(),
+        "filter": {name: wanted.upper() for name, wanted in heard.items()},
+        "backtrace": False,
+        "diagnose": False,
+    }
     logger.remove()
-    logger.configure(patcher=_add_trace)
+    logger.configure(patcher=_place)
     if form == "json":
         logger.add(lambda message: _write_json(out, message), format="{message}", **options)
     else:
@@ -51,7 +63,9 @@ class _Forward(logging.Handler):
     """Hands what the standard library's logging gets on to loguru."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        about = logger.bind(logger=record.name).opt(exception=record.exc_info)
+        name = record.name
+        about = logger.bind(logger=name).opt(exception=record.exc_info)
+        about = about.patch(lambda line: line.update({"name": name}))
         try:
             # As an argument: the text may hold braces.
             about.log(_level(record), "{}", record.getMessage())
@@ -66,7 +80,13 @@ def _level(record: logging.LogRecord) -> str | int:
         return record.levelno
 
 
-def _add_trace(record: Record) -> None:
+def _place(record: Record) -> None:
+    """Say which trace a line is of, and which container it is about if that is known."""
+    concern = current()
+    if concern is not None and concern.container:
+        record["extra"].setdefault("container", concern.container)
+        if concern.run and record["extra"]["container"] == concern.container:
+            record["extra"].setdefault("run", concern.run)
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         record["extra"]["trace_id"] = trace.format_trace_id(context.trace_id)

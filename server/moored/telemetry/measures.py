@@ -61,12 +61,12 @@ class Measures:
             description="Changes of our tasks that somebody else made",
         )
 
-    def call(self, service: str, method: str, code: str, reason: str, seconds: float) -> None:
-        """``reason`` is why it was refused, as its caller was told, or empty."""
+    def call(self, name: str, code: str, reason: str, seconds: float) -> None:
+        """``name`` is SERVICE/METHOD; ``reason`` why it did not end well, or empty."""
         said = {"error.type": reason} if reason else {}
         attributes = {
             "rpc.system.name": "grpc",
-            "rpc.method": f"{service}/{method}",
+            "rpc.method": name,
             "rpc.response.status_code": code,
         }
         self._calls.record(seconds, {**attributes, **said})

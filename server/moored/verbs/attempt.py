@@ -9,6 +9,8 @@ from opentelemetry.trace import INVALID_SPAN
 
 from moored.model.intent import Action, Asker, Intent
 from moored.model.state import Restarting
+from moored.telemetry.background import link_to
+from moored.telemetry.concern import about
 from moored.verbs.tracing import describe
 
 if TYPE_CHECKING:
@@ -47,6 +49,13 @@ class Attempt:
         """From now on it is known which container this is about."""
         self.saga.follow(claim)
         describe(self.span, claim.snapshot)
+        if self.due and (link := link_to(claim.snapshot.last_start)):
+            self.span.add_link(link.context, link.attributes)
+
+    def number(self, claim: Claim, run: int) -> None:
+        """From now on it is known which run this would be."""
+        about(claim.snapshot.id, run)
+        self.span.set_attribute("moorage.run", run)
 
     def may_cancel(self) -> bool:
         return not self.recorded

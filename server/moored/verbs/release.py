@@ -23,9 +23,12 @@ from moored.model.identity import RunId
 from moored.model.mount_events import unmounted
 from moored.model.resources import RELEASE_ORDER, Hold, Kind, Leftover, Resource, blocked
 from moored.uninterrupted import in_thread
+from moored.verbs.tracing import span_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from opentelemetry.trace import Tracer
 
     from moored.containerd.values import ProcessExit
     from moored.model.state import Snapshot
@@ -82,6 +85,7 @@ class Releaser:
         clock: Clock,
         limit: float,
         measures: Measures,
+        tracer: Tracer,
         failpoints: Failpoints = NONE,
     ) -> None:
         """``more``: how kinds are released that the holders do not know."""
@@ -89,6 +93,7 @@ class Releaser:
         self._clock = clock
         self._limit = limit
         self._measures = measures
+        self._tracer = tracer
         self._failpoints = failpoints
         self._deleted: set[str] = set()
         """Runs whose task was deleted in good order, until their bundle is looked for."""
@@ -148,8 +153,9 @@ class Releaser:
         outcome = Outcome.FAILED
         if not why_not:
             try:
-                async with asyncio.timeout(self._limit):
-                    found = await self._release(resource, volumes=volumes)
+                with span_of(self._tracer, f"release.{resource.kind}"):
+                    async with asyncio.timeout(self._limit):
+                        found = await self._release(resource, volumes=volumes)
                 outcome = Outcome.RELEASED if found else Outcome.ALREADY_GONE
             except TimeoutError:
                 why_not = f"did not end in {self._limit:g} s"

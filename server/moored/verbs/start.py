@@ -17,6 +17,7 @@ from moored import errors
 from moored.model.events import StartRequested
 from moored.model.state import Running, Starting
 from moored.saga import Limits, Saga
+from moored.telemetry.background import origin_of
 from moored.uninterrupted import uninterrupted
 from moored.verbs.attempt import Attempt, StartOutcome
 from moored.verbs.startable import between_halves, refuse_if_removing, refuse_unless_startable
@@ -105,6 +106,7 @@ class Starter:
     ) -> StartOutcome:
         with attempt.saga.span("start") as span:
             attempt.span, attempt.trace_id = span, _trace_id(span)
+            attempt.saga.origin = origin_of(span)
             return await work(attempt)
 
     async def _start(
@@ -147,6 +149,7 @@ class Starter:
         """Record the start, and then let it succeed or undo it: nobody cancels it any more."""
         attempt.recorded = True
         run = claim.snapshot.run + 1
+        attempt.number(claim, run)
         saga = attempt.saga
         try:
             async with saga.step("record", limit=None):

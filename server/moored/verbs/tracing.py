@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.trace import Status, StatusCode
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
     from opentelemetry.trace import Span, Tracer
 
@@ -18,9 +19,15 @@ T = TypeVar("T")
 
 
 async def traced(tracer: Tracer, name: str, work: Coroutine[Any, Any, T]) -> T:
+    with span_of(tracer, name):
+        return await work
+
+
+@contextmanager
+def span_of(tracer: Tracer, name: str) -> Iterator[Span]:
     with tracer.start_as_current_span(name) as span:
         try:
-            return await work
+            yield span
         except asyncio.CancelledError:  # the SDK records Exceptions only
             span.set_status(Status(StatusCode.ERROR, "cancelled"))
             raise
