@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from moored import __version__, errors
+from moored.commands.audit import audit
+from moored.commands.ends import MISUSED, REFUSED, end
+from moored.commands.ledger import ledger_group
 
 if TYPE_CHECKING:
     from moored.config import Settings
-
-REFUSED = 1
-MISUSED = 2
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,7 +45,7 @@ def main(context: click.Context, /, file: Path | None, **flags: Any) -> None:
     try:
         context.obj = config.load(file, flags, os.environ)
     except errors.SetupRefused as refusal:
-        _end(refusal, MISUSED)
+        end(refusal, MISUSED)
     if context.invoked_subcommand is None:
         _serve(context.obj)
 
@@ -81,7 +80,7 @@ def stop_containerd(settings: Settings) -> None:
         premises.refuse_unless_root()
         stopped = asyncio.run(stop())
     except errors.MooredError as refusal:
-        _end(refusal, REFUSED)
+        end(refusal, REFUSED)
     cgroups.remove_parent_if_empty(settings.instance)
     traces.forget_namespace(settings.instance)
     click.echo("containerd stopped" if stopped else "no embedded containerd was running")
@@ -95,12 +94,11 @@ def _serve(settings: Settings) -> None:
         supervisor = Supervisor.found(os.environ, pid=os.getpid())
         asyncio.run(serve(settings, supervisor))
     except errors.SetupRefused as refusal:
-        _end(refusal, REFUSED)
+        end(refusal, REFUSED)
 
 
-def _end(refusal: errors.MooredError, code: int) -> NoReturn:
-    click.echo(f"moored: {refusal.message}", err=True)
-    sys.exit(code)
+main.add_command(audit)
+main.add_command(ledger_group)
 
 
 if __name__ == "__main__":

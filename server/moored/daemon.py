@@ -25,6 +25,7 @@ from moored.containerd import traces
 from moored.containerd.locate import locate
 from moored.containerd.values import Runtime
 from moored.containerd.versions import server_version
+from moored.house import adoption
 from moored.house.house import House
 from moored.house.site import Site
 from moored.keepers.heartbeat import Heartbeat
@@ -112,6 +113,7 @@ async def _serve(
     )
     if site.failpoints:
         logger.warning("fail points are on, which is for tests only: {}", site.failpoints)
+    await adoption.refuse_if_lost(site)
     house = await House.build(site, stack)
     if left := await house.adapters.images.sweep():
         logger.info("removed what {} interrupted imports had left", left)

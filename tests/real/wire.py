@@ -140,10 +140,10 @@ class Wire:
         return answer.container
 
     async def cleanup(
-        self, container: str, *, force: bool = True, remove: bool = True
+        self, container: str, *, force: bool = True, remove: bool = True, volumes: bool = False
     ) -> container_service_pb2.CleanupResponse:
         request = container_service_pb2.CleanupRequest(
-            container=container, force=force, remove=remove
+            container=container, force=force, remove=remove, remove_volumes=volumes
         )
         return await self.containers.Cleanup(request, timeout=CALL_WITHIN, wait_for_ready=True)
 

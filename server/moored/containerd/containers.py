@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SPEC_TYPE: Final = "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 _OPTIONS_TYPE: Final = "containerd.runc.v1.Options"
+_MARK: Final = "moorage/record"
 
 
 class Containers:
@@ -38,6 +39,7 @@ class Containers:
             spec=Any(type_url=_SPEC_TYPE, value=record.spec),
             snapshotter=self._snapshotter,
             snapshot_key=record.layer,
+            extensions={_MARK: Any(type_url=_MARK, value=record.mark)} if record.mark else {},
         )
         await self._connection.unary(
             self._rpc.Create,
@@ -87,6 +89,7 @@ def _record(container: containers_pb2.Container) -> ContainerRecord:
         spec=container.spec.value,
         runtime=_runtime(container.runtime),
         labels=dict(container.labels),
+        mark=container.extensions[_MARK].value if _MARK in container.extensions else b"",
     )
 
 

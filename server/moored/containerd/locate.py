@@ -63,6 +63,28 @@ async def locate(
     return Located(address, embedded, version, found)
 
 
+async def find(
+    setting: str, root: Path, state: Path, *, system: str = SYSTEM_ADDRESS
+) -> tuple[str, Places | None]:
+    """Return the address that ``setting`` means, and where that one keeps its files.
+
+    Nothing is started, noted or waited for; None: it does not run, and may keep them anywhere.
+    """
+    own = Embedded(root, state)
+    choice = root / _CHOICE
+
+    def look() -> tuple[str, Places | None]:
+        named = setting not in ("auto", "embedded")
+        address = setting.removeprefix("unix://")
+        if not named:
+            address = _address(setting, own, choice, system)
+        if address == own.address:
+            return address, own.places
+        return address, places.told(address) if sockets.listened_to(address) else None
+
+    return await in_thread(look)
+
+
 def _address(setting: str, own: Embedded, choice: Path, system: str) -> str:
     match setting:
         case "embedded":

@@ -37,8 +37,8 @@ class Places:
 
 async def find(connection: Connection) -> Places:
     """Return where the containerd at the other end keeps its files."""
-    told = await in_thread(lambda: _told(connection.address))
-    return replace(told, root=await _exported_root(connection) or told.root)
+    found = await in_thread(lambda: told(connection.address))
+    return replace(found, root=await _exported_root(connection) or found.root)
 
 
 async def _exported_root(connection: Connection) -> Path | None:
@@ -52,7 +52,7 @@ async def _exported_root(connection: Connection) -> Path | None:
     return None
 
 
-def _told(address: str) -> Places:
+def told(address: str) -> Places:
     """Return what the process that listens at ``address`` was told, or the usual places."""
     process = Path("/proc") / str(sockets.listener(address))
     try:

@@ -65,6 +65,8 @@ class ContainerRecord:
     """The OCI runtime spec, as JSON."""
     runtime: Runtime
     labels: Mapping[str, str]
+    mark: bytes = b""
+    """What a record of ours can be made of again. Empty: the moored that made it left none."""
 
 
 @dataclass(frozen=True)

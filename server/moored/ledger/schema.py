@@ -77,12 +77,27 @@ _VOLUMES: Final = (
 MIGRATIONS: Final = (_FIRST, _REQUESTS, _TOLD, _EXCLUSIVE, _VOLUMES)
 
 
+NEWEST: Final = len(MIGRATIONS)
+WITH_REQUESTS: Final = 2
+WITH_VOLUMES: Final = 5
+
+
+class Newer(ValueError):
+    """A ledger from the future."""
+
+
+def version(database: sqlite3.Connection) -> int:
+    """Return the version of a ledger. Raises Newer."""
+    (found,) = database.execute("PRAGMA user_version").fetchone()
+    if found > NEWEST:
+        raise Newer(f"its version {found} is newer than this moored's {NEWEST}")
+    return int(found)
+
+
 def migrate(database: sqlite3.Connection) -> None:
-    """Bring ``database`` to the newest version. Raises ValueError for one from the future."""
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise ValueError(f"its version {version} is newer than this moored's {len(MIGRATIONS)}")
-    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+    """Bring ``database`` to the newest version. Raises Newer."""
+    before = version(database)
+    for number, statements in enumerate(MIGRATIONS[before:], start=before + 1):
         database.execute("BEGIN IMMEDIATE")
         for statement in statements:
             database.execute(statement)

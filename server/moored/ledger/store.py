@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from moored import errors
 from moored.failpoints import NONE, Failpoints
-from moored.ledger import records, requests, schema, tidings, volumes, writing
+from moored.ledger import reading, requests, schema, tidings, volumes, writing
 from moored.ledger.changes import Change, Drop, Put
-from moored.model.resources import Hold, Kind, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +88,7 @@ class Ledger:
         """Return every container, oldest first, and the highest revision ever given."""
         try:
             return await asyncio.to_thread(_load, self._path)
-        except (sqlite3.Error, records.Unreadable, ValueError) as error:
+        except reading.FAILURES as error:
             raise _refusal(self._path, error) from error
 
     async def volumes(self) -> list[Volume]:
@@ -221,34 +220,12 @@ def _note_boot(database: sqlite3.Connection, boot_id: str) -> bool:
 
 
 def _load(path: Path) -> tuple[list[Snapshot], int]:
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        (fault,) = database.execute("PRAGMA quick_check(1)").fetchone()
-        if fault != "ok":
-            raise ValueError(fault)
-        held: dict[str, list[Resource]] = {}
-        for container, kind, key, run, kept, state in database.execute(
-            "SELECT container, kind, key, run, kept, state FROM resources"
-        ):
-            resource = Resource(Kind(kind), key, run, bool(kept), Hold(state))
-            held.setdefault(container, []).append(resource)
-        snapshots = [
-            records.read(record, revision=revision, resources=tuple(held.get(container, ())))
-            for container, revision, record in database.execute(
-                "SELECT id, revision, record FROM containers ORDER BY created, id"
-            )
-        ]
-        (last,) = database.execute(
-            "SELECT max((SELECT ifnull(max(revision), 0) FROM events),"
-            " (SELECT ifnull(max(revision), 0) FROM containers))"
-        ).fetchone()
-        return snapshots, last
-    finally:
-        database.close()
+    with reading.opened(path) as database:
+        return reading.load(database)
 
 
 def _refusal(path: Path, error: Exception) -> errors.SetupRefused:
     return errors.SetupRefused(
-        f"cannot read the ledger {str(path)!r}: {error}; restore it from a backup, or move it"
-        " away to begin with an empty one, which makes orphans of the containers in it"
+        f"cannot read the ledger {str(path)!r}: {error}; restore it from a backup, or let"
+        " 'moored ledger adopt' make one of what containerd knows"
     )

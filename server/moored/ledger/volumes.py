@@ -28,5 +28,9 @@ def drop(database: sqlite3.Connection, name: str) -> None:
 
 def load(path: Path) -> list[Volume]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        rows = database.execute("SELECT record FROM volumes")
-        return [_VOLUME.validate_json(record) for (record,) in rows]
+        return rows(database)
+
+
+def rows(database: sqlite3.Connection) -> list[Volume]:
+    found = database.execute("SELECT record FROM volumes")
+    return [_VOLUME.validate_json(record) for (record,) in found]

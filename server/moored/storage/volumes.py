@@ -91,6 +91,12 @@ class VolumeDirectories:
     def is_there(self, name: str) -> bool:
         return (self._volumes / name).exists()
 
+    def all(self) -> dict[str, float]:
+        """Return the names of all that are here, and since when, in seconds of the epoch."""
+        if not self._volumes.exists():
+            return {}
+        return {home.name: home.stat().st_ctime for home in self._volumes.iterdir()}
+
     def abandoned(self) -> set[str]:
         """Return the names of the volumes whose removal was cut short."""
         if not self._trash.exists():

@@ -94,8 +94,7 @@ class Auditor:
         return await self.mend(findings, kill=kill) if fix else findings
 
     async def _seen(self) -> Mapping[Mark, Trace]:
-        looks = await asyncio.gather(*(look() for look in self.looks))
-        return {trace.mark: trace for traces in looks for trace in traces}
+        return await seen(self.looks)
 
     def _recorded(self) -> set[Mark]:
         return {(r.kind, r.key) for one in self.directory.all() for r in one.resources}
@@ -110,6 +109,12 @@ class Auditor:
         rows = await self.releaser.release_all(_resource(f.trace) for f in wrong)
         fates = {(row.resource.kind, row.resource.key): row for row in rows}
         return [replace(f, fate=fates.get(f.trace.mark)) for f in findings]
+
+
+async def seen(looks: Sequence[Look]) -> Mapping[Mark, Trace]:
+    """Return all that bears our mark, by what it is."""
+    found = await asyncio.gather(*(look() for look in looks))
+    return {trace.mark: trace for traces in found for trace in traces}
 
 
 def refuse_without_fix(*, fix: bool, **others: bool) -> None:

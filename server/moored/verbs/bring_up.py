@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from moored import errors
 from moored.containerd.values import ContainerRecord
+from moored.ledger import marks
 from moored.model import cgroup_places
 from moored.model.events import Started
 from moored.model.identity import RunId, run_id
@@ -194,6 +195,7 @@ class BringUp:
             spec=oci,
             runtime=runtime,
             labels={**labels(self.instance, snapshot), "moorage/run": str(snapshot.run)},
+            mark=marks.write(snapshot),
         )
 
     async def _commit(

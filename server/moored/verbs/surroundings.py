@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from moored import errors
+from moored.ledger import marks
 from moored.model import sharing
 from moored.model.identity import run_id
 from moored.model.network import attachments
@@ -100,14 +101,15 @@ class Surroundings:
         return layer.result()
 
     async def _new_layer(self, snapshot: Snapshot, key: str) -> list[Mount]:
-        marks = {
+        told = {
             **labels(self.instance, snapshot),
+            **marks.as_labels(marks.write(snapshot)),
             # Or containerd's collector takes it before the container record names it.
             "containerd.io/gc.root": self.clock.now().isoformat(),
         }
         # A call that is cut short may still happen, after the undo that found nothing.
         return await uninterrupted(
-            self.layers.prepare(key, parent=snapshot.image.layer, labels=marks)
+            self.layers.prepare(key, parent=snapshot.image.layer, labels=told)
         )
 
     async def _old_layer(self, snapshot: Snapshot) -> list[Mount]:
@@ -167,7 +169,7 @@ class Surroundings:
 
 
 def labels(instance: str, snapshot: Snapshot) -> dict[str, str]:
-    """Return what containerd is told of whose a thing is: enough to make a record from."""
+    """Return what containerd is told of whose a thing is."""
     return {
         "moorage/instance": instance,
         "moorage/container": snapshot.id,
