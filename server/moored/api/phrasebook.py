@@ -22,6 +22,8 @@ DOMAIN: Final = "moorage"
 BUG: Final = "BUG"
 LONGEST_MESSAGE: Final = 1024
 LONGEST_FACT: Final = 256
+_SOON: Final = 1.0
+"""Seconds after which a call may be sent again that nobody could serve."""
 MOST_VIOLATIONS: Final = 16
 """What fits into the headers of an answer, whatever a caller or a runtime said."""
 
@@ -130,10 +132,15 @@ def _details(error: errors.MooredError) -> tuple[Message, ...]:
         ]
         return (error_details_pb2.BadRequest(field_violations=violations),)
     if isinstance(error, errors.StartQueueFull):
-        delay = duration_pb2.Duration()
-        delay.FromMilliseconds(int(error.retry_after * 1000))
-        return (error_details_pb2.RetryInfo(retry_delay=delay),)
-    return ()
+        return (_retry(error.retry_after),)
+    kind = _kind(error)
+    return (_retry(_SOON),) if kind and OUTBOUND[kind] is StatusCode.UNAVAILABLE else ()
+
+
+def _retry(after: float) -> error_details_pb2.RetryInfo:
+    delay = duration_pb2.Duration()
+    delay.FromMilliseconds(int(after * 1000))
+    return error_details_pb2.RetryInfo(retry_delay=delay)
 
 
 def _status(

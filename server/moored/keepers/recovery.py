@@ -1,7 +1,8 @@
 """Recovery: after a start of moored, make the records true again.
 
 For each container: what the ledger says, what containerd says, and the table in ``_mend``.
-Reads are served from the ledger meanwhile; a change waits for its own container only.
+Reads are served from the ledger meanwhile; a change waits for its own container only. Some are
+mended at a time, so that one that takes long keeps no other waiting.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from moored.verbs.interrupted import undo_interrupted
 from moored.verbs.remove import remove
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from opentelemetry.trace import Tracer
 
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
 """Seconds between two tries while containerd does not answer."""
+_AT_ONCE: Final = 16
+"""Containers: what takes long is to let go of what ended, which waits for others."""
 
 
 class Tasks(Protocol):
@@ -90,26 +93,42 @@ class Recovery:
     async def run(self) -> None:
         """Mend every container once. Those that cannot be yet are tried until they can."""
         waiting = [s.id for s in self.registry.all() if not at_rest(s)]
-        pause = _FIRST_PAUSE
+        began, number, pause = self.clock.seconds(), len(waiting), _FIRST_PAUSE
         while waiting:
             try:
                 tasks = {task.run: task for task in await self.tasks.list()}
             except errors.MooredError as error:
                 logger.warning("cannot recover {} containers yet: {}", len(waiting), error)
             else:
-                waiting = [c for c in waiting if not await self._recover(c, tasks)]
+                waiting = await self._recover_all(waiting, tasks)
             if waiting:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+        if number:
+            logger.info("recovered {} containers in {:.2f} s", number, self.clock.seconds() - began)
+
+    async def _recover_all(
+        self, waiting: Sequence[ContainerId], tasks: Mapping[str, Task]
+    ) -> list[ContainerId]:
+        """Mend each, some at a time, and return those that cannot be yet."""
+        turn = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(container: ContainerId) -> bool:
+            async with turn:
+                return await self._recover(container, tasks)
+
+        done = await asyncio.gather(*(one(container) for container in waiting))
+        return [c for c, mended in zip(waiting, done, strict=True) if not mended]
 
     async def _recover(self, container: ContainerId, tasks: Mapping[str, Task]) -> bool:
         """Mend one container under its claim, and return whether that is done."""
         try:
             with self._traced(container):
                 async with self.registry.claim(container, recovering=True) as claim:
-                    task = tasks.get(claim.run_id)
-                    await self._mend(claim, task)
+                    before = claim.snapshot
+                    await self._mend(claim, tasks.get(claim.run_id))
                     await self.restarts.resume(claim)
+                    _tell(before, claim.snapshot)
                     claim.subject.recovered.set()
         except errors.ContainerNotFound:
             return True
@@ -186,3 +205,10 @@ class Recovery:
         """The record says it ran, and its process never began: the run is undone."""
         exit = unseen(Origin.UNKNOWN, self.clock.now())
         await self.exits.settle(claim, claim.snapshot.run, exit)
+
+
+def _tell(before: Snapshot, after: Snapshot) -> None:
+    """Log what was decided of a container; each change of its record is an event besides."""
+    log = logger.bind(container=after.id, run=after.run)
+    found, now = (type(one.state).__name__.upper() for one in (before, after))
+    log.log("DEBUG" if before == after else "INFO", "recovered: {}, now {}", found, now)
