@@ -232,10 +232,12 @@ def _member(
 
 def _inside(name: str, *, of: str = "") -> str:
     """Return ``name`` in its shortest form, or refuse one that leaves the archive."""
+    if "\0" in name:
+        raise _invalid(f"{name[:200]!r} has a NUL in its name")
     short = posixpath.normpath(name)
     # Links may go up and down again; a member's own name has no reason to.
     climbs = ".." in (short if of else name).split("/")
-    if not name or name.startswith("/") or climbs or "\0" in name:
+    if not name or name.startswith("/") or climbs:
         whose = f"the link {of!r} leads" if of else f"the member {name[:200]!r} is"
         raise _invalid(f"{whose} outside the archive")
     return short
