@@ -60,6 +60,7 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
         pair = Pair(self._directory / f"{name}.crt", self._directory / f"{name}.key")
+        pair.key.touch(mode=0o600)
         pair.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
         pair.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return pair
