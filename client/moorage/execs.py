@@ -43,13 +43,14 @@ class Execs:
         env: Sequence[str] = (),
         working_dir: str = "",
         user: str = "",
+        privileged: bool = False,
         tty: bool = False,
         stdin: bool = False,
         window: tuple[int, int] | None = None,
         **options: Unpack[CallOptions],
     ) -> AsyncIterator[Execution]:
         """Execute a command, and be connected to it. ``window`` is width and height."""
-        spec = _spec(args, env, working_dir, user, tty=tty)
+        spec = _spec(args, env, working_dir, user, privileged=privileged, tty=tty)
         start = wire.ExecStart(container=container, spec=spec, stdin=stdin, window=_size(window))
         to = f"execute command in container {container!r}"
         dialogue: Dialogue[wire.ExecRequest, wire.ExecResponse]
@@ -104,6 +105,7 @@ class Execs:
         env: Sequence[str] = (),
         working_dir: str = "",
         user: str = "",
+        privileged: bool = False,
         stdin: bytes = b"",
         limit: timedelta | None = None,
         output_limit: int = 0,
@@ -116,7 +118,7 @@ class Execs:
         """
         request = wire.ExecSyncRequest(
             container=container,
-            spec=_spec(args, env, working_dir, user),
+            spec=_spec(args, env, working_dir, user, privileged=privileged),
             stdin=stdin,
             timeout=limit,
             output_limit=output_limit,
@@ -134,11 +136,12 @@ class Execs:
         env: Sequence[str] = (),
         working_dir: str = "",
         user: str = "",
+        privileged: bool = False,
         request_id: str = "",
         **options: Unpack[CallOptions],
     ) -> wire.ExecDetachedResponse:
         """Execute a command that nobody is connected to. It goes on without us."""
-        spec = _spec(args, env, working_dir, user)
+        spec = _spec(args, env, working_dir, user, privileged=privileged)
         request = wire.ExecDetachedRequest(container=container, spec=spec, request_id=request_id)
         to = f"execute command in container {container!r}"
         ask = partial(self._connection.ask, self.execs.ExecDetached)
@@ -176,9 +179,17 @@ class Execs:
 
 
 def _spec(
-    args: Sequence[str], env: Sequence[str], working_dir: str, user: str, *, tty: bool = False
+    args: Sequence[str],
+    env: Sequence[str],
+    working_dir: str,
+    user: str,
+    *,
+    privileged: bool,
+    tty: bool = False,
 ) -> wire.ExecSpec:
-    return wire.ExecSpec(args=args, env=env, working_dir=working_dir, user=user, tty=tty)
+    return wire.ExecSpec(
+        args=args, env=env, working_dir=working_dir, user=user, tty=tty, privileged=privileged
+    )
 
 
 def _size(window: tuple[int, int] | None) -> WindowSize | None:

@@ -30,6 +30,8 @@ COMMANDS = [
         "attach",
         "exec",
         "execs",
+        "inspect-exec",
+        "kill-exec",
         "events",
         "stats",
         "stop",

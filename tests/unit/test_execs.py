@@ -55,6 +55,25 @@ def test_another_user_has_no_more_than_the_container_and_a_home() -> None:
     assert "HOME=/home/app" in process["env"]
 
 
+@pytest.mark.parametrize(
+    ("who", "sets"),
+    [(None, {"bounding", "effective", "permitted"}), (Identity(5, 6, (), "/"), {"bounding"})],
+)
+def test_a_privileged_one_has_what_there_is_and_no_profile_but_is_the_containers_else(
+    who: Identity | None, sets: set[str]
+) -> None:
+    spec = json.loads(SPEC)
+    spec["process"]["apparmorProfile"] = "x"
+    available = frozenset({"CAP_SYS_ADMIN", "CAP_KILL"})
+    made = exec_process.build(
+        json.dumps(spec).encode(), ExecSpec(("mount",), privileged=True), who, available=available
+    )
+    process = json.loads(made)
+    assert process["capabilities"] == {name: ["CAP_KILL", "CAP_SYS_ADMIN"] for name in sets}
+    assert "apparmorProfile" not in process
+    assert process["noNewPrivileges"] is True
+
+
 def test_a_terminal_has_a_name_unless_it_is_given_another() -> None:
     assert "TERM=xterm" in built(ExecSpec(("sh",), tty=True))["env"]
     assert built(ExecSpec(("sh",), tty=True))["terminal"] is True

@@ -75,6 +75,8 @@ def test_the_document_names_what_is_measured_with_its_unit_and_its_attributes(
     measures.release("task", "released", 0.1)
     measures.commit(3, "done", 0.001)
     measures.probe("http", "succeeded", 0.1)
+    measures.exec_start("begun", 0.1)
+    measures.exec_end("exited")
     measures.exit("process")
     measures.start_failure("task", "COMMAND_NOT_FOUND")
     measures.restart()

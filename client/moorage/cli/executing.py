@@ -1,4 +1,4 @@
-"""``exec`` and ``execs``: commands in containers that run."""
+"""``exec``, and what is under way: commands in containers that run."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--workdir", "-w", "working_dir", default="", metavar="PATH", help="Where it runs.")
 @click.option("--user", "-u", default="", metavar="USER[:GROUP]", help="Who it runs as.")
+@click.option("--privileged", is_flag=True, help="With every capability, if the policy allows it.")
 @container_argument
 @click.argument("args", metavar="COMMAND [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED)
 @json_option
@@ -74,6 +75,33 @@ def execs(invocation: Invocation, /, container: str) -> None:
     from moorage.cli import exec_views
 
     invocation.answer(reply, lambda listed: exec_views.table(listed.execs))
+
+
+@click.command("inspect-exec")
+@click.argument("exec_id", metavar="EXEC")
+@json_option
+@click.pass_obj
+def inspect_exec(invocation: Invocation, /, exec_id: str) -> None:
+    """Show what is known of an exec."""
+    reply = invocation.run(lambda client: client.inspect_exec(exec_id))
+
+    from moorage.cli import exec_views
+
+    invocation.answer(reply, lambda shown: exec_views.whole(shown.exec))
+
+
+@click.command("kill-exec")
+@click.option("--signal", "-s", default="KILL", show_default=True, help="A name or number.")
+@click.argument("exec_ids", metavar="EXEC...", nargs=-1, required=True)
+@json_option
+@click.pass_obj
+def kill_exec(invocation: Invocation, /, exec_ids: tuple[str, ...], signal: str) -> int:
+    """Send a signal to the processes of execs."""
+    return invocation.for_each(
+        exec_ids,
+        lambda client, name: client.kill_exec(name, signal=signal),
+        lambda reply: reply.exec.id,
+    )
 
 
 def _detached(invocation: Invocation, container: str, options: dict[str, Any]) -> int:

@@ -104,6 +104,8 @@ for command in (
     attaching.attach,
     executing.execute,
     executing.execs,
+    executing.inspect_exec,
+    executing.kill_exec,
     events.events,
     stats.stats,
     containers.stop,

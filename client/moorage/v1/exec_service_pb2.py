@@ -28,7 +28,7 @@ from moorage.v1 import container_pb2 as moorage_dot_v1_dot_container__pb2
 from moorage.v1 import terminal_pb2 as moorage_dot_v1_dot_terminal__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmoorage/v1/exec_service.proto\x12\nmoorage.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1amoorage/v1/container.proto\x1a\x19moorage/v1/terminal.proto\"U\n\x08\x45xecSpec\x12\x0c\n\x04\x61rgs\x18\x01 \x03(\t\x12\x0b\n\x03\x65nv\x18\x02 \x03(\t\x12\x13\n\x0bworking_dir\x18\x03 \x01(\t\x12\x0c\n\x04user\x18\x04 \x01(\t\x12\x0b\n\x03tty\x18\x05 \x01(\x08\"\x9b\x02\n\x04\x45xec\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tcontainer\x18\x02 \x01(\t\x12\x0b\n\x03run\x18\x03 \x01(\r\x12\"\n\x04spec\x18\x04 \x01(\x0b\x32\x14.moorage.v1.ExecSpec\x12\x10\n\x08\x64\x65tached\x18\x05 \x01(\x08\x12$\n\x05state\x18\x06 \x01(\x0e\x32\x15.moorage.v1.ExecState\x12\x0b\n\x03pid\x18\x07 \x01(\r\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1e\n\x04\x65xit\x18\t \x01(\x0b\x32\x10.moorage.v1.Exit\x12-\n\nend_reason\x18\n \x01(\x0e\x32\x19.moorage.v1.ExecEndReason\"y\n\tExecStart\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\"\n\x04spec\x18\x02 \x01(\x0b\x32\x14.moorage.v1.ExecSpec\x12\r\n\x05stdin\x18\x03 \x01(\x08\x12&\n\x06window\x18\x04 \x01(\x0b\x32\x16.moorage.v1.WindowSize\"\xb5\x01\n\x0b\x45xecRequest\x12&\n\x05start\x18\x01 \x01(\x0b\x32\x15.moorage.v1.ExecStartH\x00\x12\x0f\n\x05stdin\x18\x02 \x01(\x0cH\x00\x12)\n\tstdin_end\x18\x03 \x01(\x0b\x32\x14.moorage.v1.StdinEndH\x00\x12(\n\x06window\x18\x04 \x01(\x0b\x32\x16.moorage.v1.WindowSizeH\x00\x12\x10\n\x06signal\x18\x05 \x01(\tH\x00\x42\x06\n\x04part\"\xc6\x01\n\x0c\x45xecResponse\x12#\n\x07started\x18\x01 \x01(\x0b\x32\x10.moorage.v1.ExecH\x00\x12\x10\n\x06stdout\x18\x02 \x01(\x0cH\x00\x12\x10\n\x06stderr\x18\x03 \x01(\x0cH\x00\x12\x1f\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x10.moorage.v1.ExecH\x00\x12\x37\n\theartbeat\x18\x05 \x01(\x0b\x32\".moorage.v1.ExecResponse.HeartbeatH\x00\x1a\x0b\n\tHeartbeatB\x06\n\x04part\"\xad\x01\n\x0f\x45xecSyncRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\"\n\x04spec\x18\x02 \x01(\x0b\x32\x14.moorage.v1.ExecSpec\x12\r\n\x05stdin\x18\x03 \x01(\x0c\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0coutput_limit\x18\x05 \x01(\r\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"e\n\x10\x45xecSyncResponse\x12\x1e\n\x04\x65xec\x18\x01 \x01(\x0b\x32\x10.moorage.v1.Exec\x12\x0e\n\x06stdout\x18\x02 \x01(\x0c\x12\x0e\n\x06stderr\x18\x03 \x01(\x0c\x12\x11\n\ttruncated\x18\x04 \x01(\x08\"`\n\x13\x45xecDetachedRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\"\n\x04spec\x18\x02 \x01(\x0b\x32\x14.moorage.v1.ExecSpec\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"6\n\x14\x45xecDetachedResponse\x12\x1e\n\x04\x65xec\x18\x01 \x01(\x0b\x32\x10.moorage.v1.Exec\"C\n\x0fKillExecRequest\x12\x0c\n\x04\x65xec\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"2\n\x10KillExecResponse\x12\x1e\n\x04\x65xec\x18\x01 \x01(\x0b\x32\x10.moorage.v1.Exec\"\"\n\x12InspectExecRequest\x12\x0c\n\x04\x65xec\x18\x01 \x01(\t\"5\n\x13InspectExecResponse\x12\x1e\n\x04\x65xec\x18\x01 \x01(\x0b\x32\x10.moorage.v1.Exec\"%\n\x10ListExecsRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\"4\n\x11ListExecsResponse\x12\x1f\n\x05\x65xecs\x18\x01 \x03(\x0b\x32\x10.moorage.v1.Exec*n\n\tExecState\x12\x1a\n\x16\x45XEC_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45XEC_STATE_STARTING\x10\x01\x12\x16\n\x12\x45XEC_STATE_RUNNING\x10\x02\x12\x14\n\x10\x45XEC_STATE_ENDED\x10\x03*\xd3\x01\n\rExecEndReason\x12\x1f\n\x1b\x45XEC_END_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x45XEC_END_REASON_EXITED\x10\x01\x12#\n\x1f\x45XEC_END_REASON_CONTAINER_ENDED\x10\x02\x12\x1d\n\x19\x45XEC_END_REASON_TIMED_OUT\x10\x03\x12\x1f\n\x1b\x45XEC_END_REASON_CALLER_GONE\x10\x04\x12 \n\x1c\x45XEC_END_REASON_SERVER_ENDED\x10\x05\x32\xc7\x03\n\x0b\x45xecService\x12=\n\x04\x45xec\x12\x17.moorage.v1.ExecRequest\x1a\x18.moorage.v1.ExecResponse(\x01\x30\x01\x12\x45\n\x08\x45xecSync\x12\x1b.moorage.v1.ExecSyncRequest\x1a\x1c.moorage.v1.ExecSyncResponse\x12Q\n\x0c\x45xecDetached\x12\x1f.moorage.v1.ExecDetachedRequest\x1a .moorage.v1.ExecDetachedResponse\x12\x45\n\x08KillExec\x12\x1b.moorage.v1.KillExecRequest\x1a\x1c.moorage.v1.KillExecResponse\x12N\n\x0bInspectExec\x12\x1e.moorage.v1.InspectExecRequest\x1a\x1f.moorage.v1.InspectExecResponse\x12H\n\tListExecs\x12\x1c.moorage.v1.ListExecsRequest\x1a\x1d.moorage.v1.ListExecsResponseB*B\x10\x45xecServiceProtoP\x01Z\x14moorage/v1;mooragev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmoorage/v1/exec_service.proto\x12\nmoorage.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1amoorage/v1/container.proto\x1a\x19moorage/v1/terminal.proto\"i\n\x08\x45xecSpec\x12\x0c\n\x04\x61rgs\x18\x01 \x03(\t\x12\x0b\n\x03\x65nv\x18\x02 \x03(\t\x12\x13\n\x0bworking_dir\x18\x03 \x01(\t\x12\x0c\n\x04user\x18\x04 \x01(\t\x12\x0b\n\x03tty\x18\x05 \x01(\x08\x12\x12\n\nprivileged\x18\x06 \x01(\x08\"\x9b\x02\n\x04\x45xec\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tcontainer\x18\x02 \x01(\t\x12\x0b\n\x03run\x18\x03 \x01(\r\x12\"\n\x04spec\x18\x04 \x01(\x0b\x32\x14.moorage.v1.ExecSpec\x12\x10\n\x08\x64\x65tached\x18\x05 \x01(\x08\x12$\n\x05state\x18\x06 \x01(\x0e\x32\x15.moorage.v1.ExecState\x12\x0b\n\x03pid\x18\x07 \x01(\r\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1e\n\x04\x65xit\x18\t \x01(\x0b\x32\x10.moorage.v1.Exit\x12-\n\nend_reason\x18\n \x01(\x0e\x32\x19.moorage.v1.ExecEndReason\"y\n\tExecStart\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\"\n\x04spec\x18\x02 \x01(\x0b\x32\x14.moorage.v1.ExecSpec\x12\r\n\x05stdin\x18\x03 \x01(\x08\x12&\n\x06window\x18\x04 \x01(\x0b\x32\x16.moorage.v1.WindowSize\"\xb5\x01\n\x0b\x45xecRequest\x12&\n\x05start\x18\x01 \x01(\x0b\x32\x15.moorage.v1.ExecStartH\x00\x12\x0f\n\x05stdin\x18\x02 \x01(\x0cH\x00\x12)\n\tstdin_end\x18\x03 \x01(\x0b\x32\x14.moorage.v1.StdinEndH\x00\x12(\n\x06window\x18\x04 \x01(\x0b\x32\x16.moorage.v1.WindowSizeH\x00\x12\x10\n\x06signal\x18\x05 \x01(\tH\x00\x42\x06\n\x04part\"\xc6\x01\n\x0c\x45xecResponse\x12#\n\x07started\x18\x01 \x01(\x0b\x32\x10.moorage.v1.ExecH\x00\x12\x10\n\x06stdout\x18\x02 \x01(\x0cH\x00\x12\x10\n\x06stderr\x18\x03 \x01(\x0cH\x00\x12\x1f\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x10.moorage.v1.ExecH\x00\x12\x37\n\theartbeat\x18\x05 \x01(\x0b\x32\".moorage.v1.ExecResponse.HeartbeatH\x00\x1a\x0b\n\tHeartbeatB\x06\n\x04part\"\xad\x01\n\x0f\x45xecSyncRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\"\n\x04spec\x18\x02 \x01(\x0b\x32\x14.moorage.v1.ExecSpec\x12\r\n\x05stdin\x18\x03 \x01(\x0c\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0coutput_limit\x18\x05 \x01(\r\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"e\n\x10\x45xecSyncResponse\x12\x1e\n\x04\x65xec\x18\x01 \x01(\x0b\x32\x10.moorage.v1.Exec\x12\x0e\n\x06stdout\x18\x02 \x01(\x0c\x12\x0e\n\x06stderr\x18\x03 \x01(\x0c\x12\x11\n\ttruncated\x18\x04 \x01(\x08\"`\n\x13\x45xecDetachedRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\x12\"\n\x04spec\x18\x02 \x01(\x0b\x32\x14.moorage.v1.ExecSpec\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"6\n\x14\x45xecDetachedResponse\x12\x1e\n\x04\x65xec\x18\x01 \x01(\x0b\x32\x10.moorage.v1.Exec\"C\n\x0fKillExecRequest\x12\x0c\n\x04\x65xec\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"2\n\x10KillExecResponse\x12\x1e\n\x04\x65xec\x18\x01 \x01(\x0b\x32\x10.moorage.v1.Exec\"\"\n\x12InspectExecRequest\x12\x0c\n\x04\x65xec\x18\x01 \x01(\t\"5\n\x13InspectExecResponse\x12\x1e\n\x04\x65xec\x18\x01 \x01(\x0b\x32\x10.moorage.v1.Exec\"%\n\x10ListExecsRequest\x12\x11\n\tcontainer\x18\x01 \x01(\t\"4\n\x11ListExecsResponse\x12\x1f\n\x05\x65xecs\x18\x01 \x03(\x0b\x32\x10.moorage.v1.Exec*n\n\tExecState\x12\x1a\n\x16\x45XEC_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45XEC_STATE_STARTING\x10\x01\x12\x16\n\x12\x45XEC_STATE_RUNNING\x10\x02\x12\x14\n\x10\x45XEC_STATE_ENDED\x10\x03*\xd3\x01\n\rExecEndReason\x12\x1f\n\x1b\x45XEC_END_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x45XEC_END_REASON_EXITED\x10\x01\x12#\n\x1f\x45XEC_END_REASON_CONTAINER_ENDED\x10\x02\x12\x1d\n\x19\x45XEC_END_REASON_TIMED_OUT\x10\x03\x12\x1f\n\x1b\x45XEC_END_REASON_CALLER_GONE\x10\x04\x12 \n\x1c\x45XEC_END_REASON_SERVER_ENDED\x10\x05\x32\xc7\x03\n\x0b\x45xecService\x12=\n\x04\x45xec\x12\x17.moorage.v1.ExecRequest\x1a\x18.moorage.v1.ExecResponse(\x01\x30\x01\x12\x45\n\x08\x45xecSync\x12\x1b.moorage.v1.ExecSyncRequest\x1a\x1c.moorage.v1.ExecSyncResponse\x12Q\n\x0c\x45xecDetached\x12\x1f.moorage.v1.ExecDetachedRequest\x1a .moorage.v1.ExecDetachedResponse\x12\x45\n\x08KillExec\x12\x1b.moorage.v1.KillExecRequest\x1a\x1c.moorage.v1.KillExecResponse\x12N\n\x0bInspectExec\x12\x1e.moorage.v1.InspectExecRequest\x1a\x1f.moorage.v1.InspectExecResponse\x12H\n\tListExecs\x12\x1c.moorage.v1.ListExecsRequest\x1a\x1d.moorage.v1.ListExecsResponseB*B\x10\x45xecServiceProtoP\x01Z\x14moorage/v1;mooragev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,42 +36,42 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'moorage.v1.exec_service_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'B\020ExecServiceProtoP\001Z\024moorage/v1;mooragev1'
-  _globals['_EXECSTATE']._serialized_start=1784
-  _globals['_EXECSTATE']._serialized_end=1894
-  _globals['_EXECENDREASON']._serialized_start=1897
-  _globals['_EXECENDREASON']._serialized_end=2108
+  _globals['_EXECSTATE']._serialized_start=1804
+  _globals['_EXECSTATE']._serialized_end=1914
+  _globals['_EXECENDREASON']._serialized_start=1917
+  _globals['_EXECENDREASON']._serialized_end=2128
   _globals['_EXECSPEC']._serialized_start=165
-  _globals['_EXECSPEC']._serialized_end=250
-  _globals['_EXEC']._serialized_start=253
-  _globals['_EXEC']._serialized_end=536
-  _globals['_EXECSTART']._serialized_start=538
-  _globals['_EXECSTART']._serialized_end=659
-  _globals['_EXECREQUEST']._serialized_start=662
-  _globals['_EXECREQUEST']._serialized_end=843
-  _globals['_EXECRESPONSE']._serialized_start=846
-  _globals['_EXECRESPONSE']._serialized_end=1044
-  _globals['_EXECRESPONSE_HEARTBEAT']._serialized_start=1025
-  _globals['_EXECRESPONSE_HEARTBEAT']._serialized_end=1036
-  _globals['_EXECSYNCREQUEST']._serialized_start=1047
-  _globals['_EXECSYNCREQUEST']._serialized_end=1220
-  _globals['_EXECSYNCRESPONSE']._serialized_start=1222
-  _globals['_EXECSYNCRESPONSE']._serialized_end=1323
-  _globals['_EXECDETACHEDREQUEST']._serialized_start=1325
-  _globals['_EXECDETACHEDREQUEST']._serialized_end=1421
-  _globals['_EXECDETACHEDRESPONSE']._serialized_start=1423
-  _globals['_EXECDETACHEDRESPONSE']._serialized_end=1477
-  _globals['_KILLEXECREQUEST']._serialized_start=1479
-  _globals['_KILLEXECREQUEST']._serialized_end=1546
-  _globals['_KILLEXECRESPONSE']._serialized_start=1548
-  _globals['_KILLEXECRESPONSE']._serialized_end=1598
-  _globals['_INSPECTEXECREQUEST']._serialized_start=1600
-  _globals['_INSPECTEXECREQUEST']._serialized_end=1634
-  _globals['_INSPECTEXECRESPONSE']._serialized_start=1636
-  _globals['_INSPECTEXECRESPONSE']._serialized_end=1689
-  _globals['_LISTEXECSREQUEST']._serialized_start=1691
-  _globals['_LISTEXECSREQUEST']._serialized_end=1728
-  _globals['_LISTEXECSRESPONSE']._serialized_start=1730
-  _globals['_LISTEXECSRESPONSE']._serialized_end=1782
-  _globals['_EXECSERVICE']._serialized_start=2111
-  _globals['_EXECSERVICE']._serialized_end=2566
+  _globals['_EXECSPEC']._serialized_end=270
+  _globals['_EXEC']._serialized_start=273
+  _globals['_EXEC']._serialized_end=556
+  _globals['_EXECSTART']._serialized_start=558
+  _globals['_EXECSTART']._serialized_end=679
+  _globals['_EXECREQUEST']._serialized_start=682
+  _globals['_EXECREQUEST']._serialized_end=863
+  _globals['_EXECRESPONSE']._serialized_start=866
+  _globals['_EXECRESPONSE']._serialized_end=1064
+  _globals['_EXECRESPONSE_HEARTBEAT']._serialized_start=1045
+  _globals['_EXECRESPONSE_HEARTBEAT']._serialized_end=1056
+  _globals['_EXECSYNCREQUEST']._serialized_start=1067
+  _globals['_EXECSYNCREQUEST']._serialized_end=1240
+  _globals['_EXECSYNCRESPONSE']._serialized_start=1242
+  _globals['_EXECSYNCRESPONSE']._serialized_end=1343
+  _globals['_EXECDETACHEDREQUEST']._serialized_start=1345
+  _globals['_EXECDETACHEDREQUEST']._serialized_end=1441
+  _globals['_EXECDETACHEDRESPONSE']._serialized_start=1443
+  _globals['_EXECDETACHEDRESPONSE']._serialized_end=1497
+  _globals['_KILLEXECREQUEST']._serialized_start=1499
+  _globals['_KILLEXECREQUEST']._serialized_end=1566
+  _globals['_KILLEXECRESPONSE']._serialized_start=1568
+  _globals['_KILLEXECRESPONSE']._serialized_end=1618
+  _globals['_INSPECTEXECREQUEST']._serialized_start=1620
+  _globals['_INSPECTEXECREQUEST']._serialized_end=1654
+  _globals['_INSPECTEXECRESPONSE']._serialized_start=1656
+  _globals['_INSPECTEXECRESPONSE']._serialized_end=1709
+  _globals['_LISTEXECSREQUEST']._serialized_start=1711
+  _globals['_LISTEXECSREQUEST']._serialized_end=1748
+  _globals['_LISTEXECSRESPONSE']._serialized_start=1750
+  _globals['_LISTEXECSRESPONSE']._serialized_end=1802
+  _globals['_EXECSERVICE']._serialized_start=2131
+  _globals['_EXECSERVICE']._serialized_end=2586
 # @@protoc_insertion_point(module_scope)

@@ -40,18 +40,20 @@ EXEC_END_REASON_CALLER_GONE: ExecEndReason
 EXEC_END_REASON_SERVER_ENDED: ExecEndReason
 
 class ExecSpec(_message.Message):
-    __slots__ = ("args", "env", "working_dir", "user", "tty")
+    __slots__ = ("args", "env", "working_dir", "user", "tty", "privileged")
     ARGS_FIELD_NUMBER: _ClassVar[int]
     ENV_FIELD_NUMBER: _ClassVar[int]
     WORKING_DIR_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
     TTY_FIELD_NUMBER: _ClassVar[int]
+    PRIVILEGED_FIELD_NUMBER: _ClassVar[int]
     args: _containers.RepeatedScalarFieldContainer[str]
     env: _containers.RepeatedScalarFieldContainer[str]
     working_dir: str
     user: str
     tty: bool
-    def __init__(self, args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., tty: bool = ...) -> None: ...
+    privileged: bool
+    def __init__(self, args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., tty: bool = ..., privileged: bool = ...) -> None: ...
 
 class Exec(_message.Message):
     __slots__ = ("id", "container", "run", "spec", "detached", "state", "pid", "create_time", "exit", "end_reason")

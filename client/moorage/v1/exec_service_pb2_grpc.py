@@ -30,7 +30,7 @@ class ExecServiceStub(object):
 
     References and errors are as in ContainerService. An executed command is an exec: it has an id
     of the server's own, belongs to one run of its container, and ends with that at the latest. It
-    is confined as the container's first process is. Unless it was detached it ends with the call
+    is confined as the container's first process is, unless it is privileged. Unless it was detached it ends with the call
     that began it: when its caller goes away, or the server ends, its process gets SIGHUP and a
     second later it is killed, with all that it started and that did not make itself independent (setsid).
 
@@ -80,7 +80,7 @@ class ExecServiceServicer(object):
 
     References and errors are as in ContainerService. An executed command is an exec: it has an id
     of the server's own, belongs to one run of its container, and ends with that at the latest. It
-    is confined as the container's first process is. Unless it was detached it ends with the call
+    is confined as the container's first process is, unless it is privileged. Unless it was detached it ends with the call
     that began it: when its caller goes away, or the server ends, its process gets SIGHUP and a
     second later it is killed, with all that it started and that did not make itself independent (setsid).
 
@@ -99,6 +99,8 @@ class ExecServiceServicer(object):
         After an error before `started`, nothing was executed, or it was ended again.
 
         Errors:
+        PERMISSION_DENIED    NOT_ALLOWED_BY_POLICY   spec.privileged is not allowed; metadata has the
+        rule.
         FAILED_PRECONDITION  CONTAINER_NOT_RUNNING   There is no process to be executed beside.
         FAILED_PRECONDITION  CONTAINER_PAUSED        Resume it first.
         FAILED_PRECONDITION  CONTAINER_REMOVING      It is being removed.
@@ -222,7 +224,7 @@ class ExecService(object):
 
     References and errors are as in ContainerService. An executed command is an exec: it has an id
     of the server's own, belongs to one run of its container, and ends with that at the latest. It
-    is confined as the container's first process is. Unless it was detached it ends with the call
+    is confined as the container's first process is, unless it is privileged. Unless it was detached it ends with the call
     that began it: when its caller goes away, or the server ends, its process gets SIGHUP and a
     second later it is killed, with all that it started and that did not make itself independent (setsid).
 

@@ -29,6 +29,7 @@ def spec(message: exec_service_pb2.ExecSpec) -> ExecSpec:
         working_dir=message.working_dir,
         user=message.user,
         tty=message.tty,
+        privileged=message.privileged,
     )
 
 

@@ -44,4 +44,5 @@ def _spec(spec: ExecSpec) -> wire.ExecSpec:
         working_dir=spec.working_dir,
         user=spec.user,
         tty=spec.tty,
+        privileged=spec.privileged,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from moored.house.adapters import CALL_SHARE
 from moored.model.execs import ExecId
 from moored.oci import exec_process, processes, sessions
+from moored.oci.host import Host
 from moored.verbs import exec_user
 from moored.verbs.attach import Attacher
 from moored.verbs.exec_book import ExecBook
@@ -43,12 +44,13 @@ def run_streams(
         containers=adapters.containers,
         channels=adapters.channels,
         find_user=exec_user.find,
-        build_process=exec_process.build,
+        build_process=partial(exec_process.build, available=Host.look().capabilities),
         kill_members=partial(_kill_members, places),
         reasons=Reasons(adapters.tasks, processes.is_ending),
         gate=asyncio.Semaphore(2 * (os.cpu_count() or 1)),
         tracer=site.tracer,
         clock=site.clock,
+        measures=site.measures,
         start_limit=CALL_SHARE * limits.step,
     )
     return RunStreams(
@@ -65,6 +67,7 @@ def executor(ground: Ground) -> Executor:
         owner=ground.owner,
         clock=ground.site.clock,
         new_id=_new_id,
+        allowed=ground.site.allowed,
     )
 
 

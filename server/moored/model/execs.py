@@ -37,6 +37,7 @@ class ExecSpec:
     working_dir: str = ""
     user: str = ""
     tty: bool = False
+    privileged: bool = False
 
 
 class Phase(StrEnum):

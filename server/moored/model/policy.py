@@ -24,6 +24,8 @@ class Allowance:
     host_uts: bool = False
     privileged: bool = False
     """Everything at once."""
+    privileged_exec: bool = False
+    """Every capability for a command in a container that has fewer."""
     capabilities: tuple[str, ...] = ()
     """Those that may be added to the default ones; "ALL" for any."""
     devices: tuple[str, ...] = ()

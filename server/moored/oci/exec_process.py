@@ -1,7 +1,8 @@
 """The process of an exec, as the runtime wants it: that of the container, but for what was asked.
 
 Taken from the spec that the container was started with, so that an exec is confined exactly as
-the container is, whatever the configuration says today.
+the container is, whatever the configuration says today. A privileged one has more capabilities,
+and nothing else: what the runtime mounted and filters is the container's.
 """
 
 from __future__ import annotations
@@ -19,10 +20,16 @@ if TYPE_CHECKING:
 _TERM: Final = "TERM=xterm"
 
 
-def build(runtime_spec: bytes, spec: ExecSpec, who: Identity | None = None) -> bytes:
+def build(
+    runtime_spec: bytes,
+    spec: ExecSpec,
+    who: Identity | None = None,
+    *,
+    available: frozenset[str] = frozenset(),
+) -> bytes:
     """Return the process as JSON. ``runtime_spec`` is that of the container's run.
 
-    ``who`` it runs as; None: as the container does.
+    ``who`` it runs as; None: as the container does. ``available`` is what a privileged one gets.
     """
     try:
         process: dict[str, Any] = dict(json.loads(runtime_spec)["process"])
@@ -38,6 +45,9 @@ def build(runtime_spec: bytes, spec: ExecSpec, who: Identity | None = None) -> b
         process["cwd"] = spec.working_dir
     if who is not None:
         _become(process, who)
+    if spec.privileged:
+        process["capabilities"] = capabilities.of_process(process["user"]["uid"], available)
+        process.pop("apparmorProfile", None)
     return json.dumps(process, separators=(",", ":"), ensure_ascii=False).encode()
 
 

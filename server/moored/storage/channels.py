@@ -141,6 +141,7 @@ def _written(exec_: Exec) -> str:
             "working_dir": spec.working_dir,
             "user": spec.user,
             "tty": spec.tty,
+            "privileged": spec.privileged,
         }
     )
 
@@ -155,6 +156,7 @@ def _read(run: RunId, exec_: ExecId, text: str) -> Exec:
         working_dir=found["working_dir"],
         user=found["user"],
         tty=found["tty"],
+        privileged=found.get("privileged", False),
     )
     created = datetime.fromisoformat(found["created"])
     return Exec(exec_, *parsed, spec, found["detached"], created)

@@ -41,6 +41,12 @@ class Measures:
         self._probes = self._seconds(
             "moored.probe.duration", "How long each probe of a container's health took", _USUAL
         )
+        self._execs = self._seconds(
+            "moored.exec.start.duration", "How long execs took to begin", _USUAL
+        )
+        self._exec_ends = meter.create_counter(
+            "moored.exec.ends", unit="{exec}", description="Execs that ended, by why"
+        )
         self._changes = meter.create_counter(
             "moored.ledger.changes", unit="{change}", description="Changes that commits held"
         )
@@ -83,6 +89,12 @@ class Measures:
 
     def probe(self, kind: str, outcome: str, seconds: float) -> None:
         self._probes.record(seconds, {"kind": kind, "outcome": outcome})
+
+    def exec_start(self, outcome: str, seconds: float) -> None:
+        self._execs.record(seconds, {"outcome": outcome})
+
+    def exec_end(self, reason: str) -> None:
+        self._exec_ends.add(1, {"reason": reason})
 
     def exit(self, origin: str) -> None:
         self._exits.add(1, {"origin": origin})

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from moored.model.users import Identity
     from moored.saga import Clock
     from moored.storage.channels import Channels
+    from moored.telemetry.measures import Measures
     from moored.verbs.exec_needs import Containers, Executions
     from moored.verbs.exec_reasons import Reasons
     from moored.verbs.exec_session import Session
@@ -59,21 +60,29 @@ class ExecLife:
     """How many may be begun at a time: each executes the runtime, as a start does."""
     tracer: Tracer
     clock: Clock
+    measures: Measures
     start_limit: float
     """Seconds that one has to begin."""
 
     async def live(self, session: Session) -> None:
         """From its record to its end. Cancelled, it leaves the exec as it is, to be recovered."""
+        began = self.clock.seconds()
         try:
             with self.tracer.start_as_current_span("exec"):
                 await self._begin(session)
+            self._measure(session, "begun", began)
         except Exception as error:  # noqa: BLE001  # whoever waits for it gets it
+            self._measure(session, "failed", began)
             gone = await self._let_go(session)
             session.failed(await self.reasons.of_failure(session.exec, error))
             if not gone:
                 await self._let_go_at_last(session)
             return
         await self._follow(session)
+
+    def _measure(self, session: Session, outcome: str, began: float) -> None:
+        if not session.exec.unlisted:  # a probe's, which is measured as such
+            self.measures.exec_start(outcome, self.clock.seconds() - began)
 
     async def live_on(self, session: Session) -> None:
         """From where a moored before this one left it."""
@@ -155,6 +164,8 @@ class ExecLife:
         exit = await self._exit(session.exec)
         reason = session.reason or await self.reasons.of_end(session, exit)
         session.exited(exit, reason)
+        if not session.exec.unlisted:
+            self.measures.exec_end(reason)
         saving = asyncio.create_task(session.save_rest())
         try:
             await self._let_go_at_last(session)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from moored import errors
 from moored.model.execs import EndReason, Exec, violations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from moored.model.execs import ExecId, ExecSpec, WindowSize
+    from moored.model.policy import Allowance
     from moored.owner import Owner
     from moored.registry import Claim, Registry
     from moored.saga import Clock
@@ -45,10 +46,11 @@ class Executor:
     owner: Owner
     clock: Clock
     new_id: Callable[[], ExecId]
+    allowed: Allowance
 
     async def connect(self, reference: str, spec: ExecSpec, wiring: Wiring) -> Session:
         """Begin a command whose streams the caller holds. It has to ``leave`` it at last."""
-        _refuse_wrong(spec, connected=True)
+        self._refuse(spec, connected=True)
         return await self._begin(reference, spec, wiring, detached=False)
 
     def leave(self, session: Session) -> None:
@@ -57,7 +59,7 @@ class Executor:
 
     async def detach(self, reference: str, spec: ExecSpec) -> Exec:
         """Begin a command that nobody is connected to."""
-        _refuse_wrong(spec, connected=False)
+        self._refuse(spec, connected=False)
         work = self._begin(reference, spec, _DETACHED, detached=True)
         session = await self.owner.join(work, "exec", may_cancel=lambda: False)
         return session.exec
@@ -69,9 +71,14 @@ class Executor:
 
         It belongs to its caller, and is waited for when the service drains.
         """
-        _refuse_wrong(spec, connected=False)
+        self._refuse(spec, connected=False)
         work = self._run(reference, spec, stdin, within, most)
         return await self.owner.join(work, "exec", may_cancel=lambda: True)
+
+    def _refuse(self, spec: ExecSpec, *, connected: bool) -> None:
+        _refuse_wrong(spec, connected=connected)
+        if spec.privileged and not self.allowed.privileged_exec:
+            _refuse_privileged()
 
     async def _run(
         self, reference: str, spec: ExecSpec, stdin: bytes, within: float, most: int
@@ -155,6 +162,17 @@ def _refuse_wrong(spec: ExecSpec, *, connected: bool) -> None:
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     raise errors.InvalidField(
         f"cannot execute command: {within[0].field} {within[0].why}{more}", *within
+    )
+
+
+def _refuse_privileged() -> NoReturn:
+    rule = "privileged_exec"
+    where = errors.Violation("spec.privileged", f"is not allowed by rule {rule}")
+    raise errors.NotAllowedByPolicy(
+        f"cannot execute command: {where.field}: the server's policy does not allow a privileged"
+        f" one (rule {rule})",
+        where,
+        rule=rule,
     )
 
 
