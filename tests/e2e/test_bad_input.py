@@ -103,6 +103,16 @@ SPECS: list[tuple[str, dict[str, Any], str]] = [
     ("a filter that is no JSON", {"seccomp": Seccomp(profile="{")}, "spec.seccomp.profile"),
     ("a filter without end", {"seccomp": Seccomp(profile="[" * 300_000)}, "spec.seccomp.profile"),
     ("a deep filter", {"seccomp": Seccomp(profile="[" * 100_000)}, "spec.seccomp.profile"),
+    (
+        "two devices at one place",
+        {
+            "devices": [
+                Device(source="/dev/null", destination="/dev/x"),
+                Device(source="/dev/zero", destination="/dev/x"),
+            ]
+        },
+        "spec.devices[1].destination",
+    ),
     ("a group that climbs", {"supplementary_groups": ["../x"]}, "spec.supplementary_groups[0]"),
     ("a umask beyond all", {"umask": 0o7777}, "spec.umask"),
     ("a score beyond all", {"oom_score_adjust": 1001}, "spec.oom_score_adjust"),
@@ -338,6 +348,33 @@ async def test_a_message_larger_than_allowed_is_refused_and_the_connection_goes_
         await wire.create(spec)
     assert raised.value.code() in {grpc.StatusCode.RESOURCE_EXHAUSTED, INVALID}
     assert (await wire.server()).version
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"env": [f"K{n}={'x' * 100_000}" for n in range(100)]},
+        {"labels": {f"label-{n:06}": "x" * 40 for n in range(100_000)}},
+    ],
+    ids=["10 MB of environment", "100,000 labels"],
+)
+async def test_what_is_too_much_for_a_message_is_refused_and_the_connection_goes_on(
+    wire: Wire, fields: dict[str, Any]
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await wire.create(ContainerSpec(image=IMAGE, **fields))
+    assert raised.value.code() in {grpc.StatusCode.RESOURCE_EXHAUSTED, INVALID}
+    assert (await wire.server()).version
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("kind", ["pid", "uts", "ipc", "network"])
+async def test_namespaces_in_a_circle_are_refused_by_their_field(wire: Wire, kind: str) -> None:
+    # Whoever is joined has to be there first: so no circle has a beginning.
+    for name, other in (("round", "round"), ("one", "two"), ("two", "one")):
+        found = await refused(wire.run(sleeper(name=name, **{kind: f"container:{other}"})))
+        assert found.fields == (f"spec.{kind}",)
 
 
 @pytest.mark.usefixtures("unchanged")

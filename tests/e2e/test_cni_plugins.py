@@ -8,12 +8,15 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from grpc_health.v1 import health_pb2
 
 from moorage.v1.container_pb2 import Bandwidth, ContainerSpec, NetworkAttachment, PortMapping
-from moorage.v1.container_service_pb2 import InspectRequest
+from moorage.v1.container_service_pb2 import WAIT_CONDITION_HEALTHY, InspectRequest
+from moorage.v1.health_pb2 import GrpcProbe, HealthCheck, HttpProbe, TcpProbe
+from tests.real import health_server
 from tests.real.host_network import HostNetwork
 from tests.real.specs import shell
-from tests.real.wire import CALL_WITHIN, Wire, refused
+from tests.real.wire import CALL_WITHIN, Wire, duration, refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -114,6 +117,22 @@ async def test_bridge_and_host_local_carry_a_container_in_every_version(
         assert list(attached.gateways) == ["10.203.0.1"]
         assert host.fetch(f"http://{only_address(container)}/") == "serves\n"
         assert host.given_out() == [only_address(container)]
+
+
+async def test_sockets_are_probed_from_inside_a_network_of_plugins(
+    wire: Wire, host: HostNetwork
+) -> None:
+    host.network(network("blue", bridge(host)))
+    quick = {"interval": duration(0.2), "retries": 1}
+    for probe in ({"http": HttpProbe(port=80, path="/")}, {"tcp": TcpProbe(port=80)}):
+        check = HealthCheck(**probe, **quick)  # type: ignore[arg-type]
+        async with wire.running(server("blue", health_check=check)) as container:
+            await wire.wait(container.id, WAIT_CONDITION_HEALTHY)
+    asked = HealthCheck(grpc=GrpcProbe(port=9090, service="web"), **quick)  # type: ignore[arg-type]
+    async with wire.running(server("blue", health_check=asked)) as container:
+        with health_server.serving(container.status.pid, "127.0.0.1:9090") as checks:
+            checks.set("web", health_pb2.HealthCheckResponse.SERVING)
+            await wire.wait(container.id, WAIT_CONDITION_HEALTHY)
 
 
 async def test_a_container_has_ipv4_and_ipv6_at_once(wire: Wire, host: HostNetwork) -> None:

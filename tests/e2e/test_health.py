@@ -32,6 +32,7 @@ from moorage.v1.health_pb2 import (
     TcpProbe,
 )
 from tests.outside import processes
+from tests.real import health_server
 from tests.real.deadlines import eventually
 from tests.real.specs import shell, sleeper
 from tests.real.wire import Wire, duration, refused
@@ -162,6 +163,31 @@ async def test_grpc_is_asked_by_its_own_health_service(own_site: Site) -> None:
     finally:
         await server.stop(None)
     daemon.stop()
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [
+        {"http": HttpProbe(port=8080, path="/ready")},
+        {"tcp": TcpProbe(port=8080)},
+    ],
+    ids=["http", "tcp"],
+)
+async def test_on_the_bridge_a_socket_is_asked_from_inside(
+    wire: Wire, probe: dict[str, Any]
+) -> None:
+    async with wire.running(shell(WEB, network="bridge", health_check=check(**probe))) as box:
+        await wire.wait(box.id, UNTIL_HEALTHY, within=WITHIN)
+        assert box.status.networks[0].name == "bridge"
+
+
+async def test_on_the_bridge_grpc_is_asked_from_inside(wire: Wire) -> None:
+    probe = check(grpc=GrpcProbe(port=9090, service="web"))
+    async with wire.running(sleeper(network="bridge", health_check=probe)) as box:
+        await until_state(wire, box.id, UNHEALTHY)
+        with health_server.serving(box.status.pid, "127.0.0.1:9090") as checks:
+            checks.set("web", health_pb2.HealthCheckResponse.SERVING)
+            await wire.wait(box.id, UNTIL_HEALTHY, within=WITHIN)
 
 
 async def test_a_command_is_judged_by_its_exit_code_and_its_output_is_kept(wire: Wire) -> None:

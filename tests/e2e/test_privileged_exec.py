@@ -86,7 +86,8 @@ async def test_it_has_every_capability_and_the_containers_filter_and_namespaces(
     open_wire: Wire,
 ) -> None:
     async with open_wire.running(sleeper()) as box:
-        look = "cat /proc/self/status; mount -t tmpfs none /mnt || echo filtered; ip link set lo up"
+        look = "cat /proc/self/status; mount -t tmpfs none /mnt || echo filtered"
+        look += "; ip link set lo mtu 1400"
         done = await open_wire.execs.ExecSync(
             request(box.id, "sh", "-c", f"{look} && echo done"), timeout=CALL_WITHIN
         )
@@ -96,7 +97,8 @@ async def test_it_has_every_capability_and_the_containers_filter_and_namespaces(
         assert found["Seccomp"] == "2"
         assert {"filtered", "done"} <= set(lines)
         ordinary = exec_service_pb2.ExecSyncRequest(
-            container=box.id, spec=exec_service_pb2.ExecSpec(args=["ip", "link", "set", "lo", "up"])
+            container=box.id,
+            spec=exec_service_pb2.ExecSpec(args=["ip", "link", "set", "lo", "mtu", "1300"]),
         )
         done = await open_wire.execs.ExecSync(ordinary, timeout=CALL_WITHIN)
         assert done.exec.exit.code != 0
@@ -108,13 +110,13 @@ async def test_the_command_shows_an_exec_and_ends_it(lenient: Moored, open_wire:
         code, out = await moorage(lenient, *words)
         assert code == 0
         (exec_id,) = out.split()
-        _, shown = await moorage(lenient, "inspect-exec", exec_id)
+        _, shown = await moorage(lenient, "exec-inspect", exec_id)
         assert "privileged:  yes" in shown
         assert "command:     sleep 1000" in shown
-        assert await moorage(lenient, "kill-exec", "-s", "TERM", exec_id) == (0, f"{exec_id}\n")
-        _, text = await moorage(lenient, "inspect-exec", "--json", exec_id)
+        assert await moorage(lenient, "exec-kill", "-s", "TERM", exec_id) == (0, f"{exec_id}\n")
+        _, text = await moorage(lenient, "exec-inspect", "--json", exec_id)
         while "exit" not in (known := json.loads(text)["exec"]):
-            _, text = await moorage(lenient, "inspect-exec", "--json", exec_id)
+            _, text = await moorage(lenient, "exec-inspect", "--json", exec_id)
         assert known["exit"]["code"] == 128 + 15
-        code, _ = await moorage(lenient, "inspect-exec", "0" * 32)
+        code, _ = await moorage(lenient, "exec-inspect", "0" * 32)
         assert code == 1

@@ -77,7 +77,7 @@ def execs(invocation: Invocation, /, container: str) -> None:
     invocation.answer(reply, lambda listed: exec_views.table(listed.execs))
 
 
-@click.command("inspect-exec")
+@click.command("exec-inspect")
 @click.argument("exec_id", metavar="EXEC")
 @json_option
 @click.pass_obj
@@ -90,7 +90,7 @@ def inspect_exec(invocation: Invocation, /, exec_id: str) -> None:
     invocation.answer(reply, lambda shown: exec_views.whole(shown.exec))
 
 
-@click.command("kill-exec")
+@click.command("exec-kill")
 @click.option("--signal", "-s", default="KILL", show_default=True, help="A name or number.")
 @click.argument("exec_ids", metavar="EXEC...", nargs=-1, required=True)
 @json_option
