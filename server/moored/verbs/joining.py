@@ -97,7 +97,14 @@ class Joiner:
         return descriptor
 
     def _owner(self, kind: str, reference: str, joiner: ContainerId | None) -> Snapshot:
-        owner = self.directory.peek(reference).snapshot
+        try:
+            owner = self.directory.peek(reference).snapshot
+        except errors.ContainerNotFound as error:
+            raise errors.ContainerNotFound(
+                f"cannot join {kind} of container {reference!r}: there is no such container",
+                container=reference,
+                kind=kind,
+            ) from error
         why = sharing.why_not_joinable(owner.spec, kind)
         if owner.id == joiner:
             why = "it is the container itself"
