@@ -73,16 +73,24 @@ async def test_a_port_of_one_is_refused_by_the_other_and_free_again_after(
             assert _tables() >= {f"moored-{d.instance}" for d in (moored, own_moored)}
             one, two = (c.status.networks[0].addresses[0] for c in (ours, other))
             assert ip_interface(one).network != ip_interface(two).network
+            for daemon, neighbour in ((moored, own_moored), (own_moored, moored)):
+                assert f"moored-{neighbour.instance}" not in _rules(daemon).partition("{")[2]
         assert (await wire.inspect(ours.id)).status.state == RUNNING
     async with own_wire.running(sleeper(network="bridge", ports=[same])) as last:
         assert last.status.networks[0].ports[0].host_port == port
 
 
 def _tables() -> set[str]:
-    listed = subprocess.run(
-        ["nft", "list", "tables"], check=True, capture_output=True, text=True, timeout=10
-    )
-    return {line.split()[-1] for line in listed.stdout.splitlines()}
+    return {line.split()[-1] for line in _nft("list", "tables").splitlines()}
+
+
+def _rules(daemon: Moored) -> str:
+    return _nft("list", "table", "inet", f"moored-{daemon.instance}")
+
+
+def _nft(*words: str) -> str:
+    listed = subprocess.run(["nft", *words], check=True, capture_output=True, text=True, timeout=10)
+    return listed.stdout
 
 
 async def test_what_is_not_labelled_as_ours_is_left_alone(

@@ -14,7 +14,9 @@ import pytest
 from moored import errors
 from moored.model.identity import RunId
 from moored.model.ports import PortMapping
+from moored.network import firewall_table
 from moored.network.firewall import Member
+from moored.network.firewall_table import BridgeFacts
 from tests.real.machines import heard_by_tcp
 from tests.real.town import BRIDGE, HOST, NEIGHBOUR, ONE, OTHER, TABLE, Town
 
@@ -123,6 +125,20 @@ def test_cooperating_lets_traffic_flow_and_puts_all_back(
     leave(town, firewall, OTHER_RUN)
     assert flows(town)
     leave(town, firewall)
+    assert all_rules(town) == before
+
+
+def test_the_table_of_another_instance_is_in_nobodys_way_and_left_as_it_is(
+    town: Town, firewall: Firewall, owning: Firewall
+) -> None:
+    neighbour = BridgeFacts("elsewhere0", ("10.99.0.0/24",))
+    town.host.nft(firewall_table.table("moored-elsewhere", neighbour, ()))
+    before = all_rules(town)
+    for each in (firewall, owning):
+        join(town, each)
+        assert flows(town)
+        assert others(all_rules(town)) == others(before)
+        leave(town, each)
     assert all_rules(town) == before
 
 

@@ -164,7 +164,7 @@ def _chains(bridge: BridgeFacts) -> str:
     ct state established,related accept
     ct status dnat accept
     {between} accept
-    drop
+    oifname {name} drop
   }}
 """
 
