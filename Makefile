@@ -1,7 +1,7 @@
 # What there is to do here. Each target sets up what it needs first: `make test` works in a
 # fresh clone, on a fresh Debian 12, as root.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults long soak mesh golden cover beside systemd wheel floor lint format protos states lock clean
+.PHONY: help setup demo test faults long soak mesh golden cover beside systemd stack wheel floor lint format protos states lock clean
 
 BIN := .venv/bin
 TYPED := server client tests demo tools
@@ -34,7 +34,8 @@ soak: setup ## Do anything, and kill everything, for MINUTES=30 with SEED=9
 
 long: setup ## Run the long versions of the tests that have one
 	@$(BIN)/python -m pytest -m soak --deselect tests/e2e/test_matrix.py \
-		--deselect tests/e2e/test_beside_docker.py --deselect tests/systemd $(ARGS)
+		--deselect tests/e2e/test_beside_docker.py --deselect tests/systemd \
+		--deselect tests/stack $(ARGS)
 
 mesh: setup ## Run what has to do with Envoy, retries and restarts, the long tests too
 	@$(BIN)/python -m pytest -m "real or soak" tests/envoy tests/e2e/test_shutdown.py \
@@ -57,6 +58,11 @@ beside: ## Run the tests beside a real dockerd, which they start and end
 systemd: ## Install in a Debian that a real systemd boots, and run there what docs/install.md says
 	@tools/setup.sh debootstrap=debootstrap
 	@$(BIN)/python -m pytest -m soak tests/systemd $(ARGS)
+
+stack: ## Build and run the image that compose runs, and ask all that the dashboards ask
+	@tools/setup.sh dockerd=docker.io docker=docker.io debootstrap=debootstrap prometheus=prometheus
+	@tools/unpack.sh trixie docker-compose .cache/compose
+	@$(BIN)/python -m pytest -m soak tests/stack $(ARGS)
 
 wheel: setup ## Build the distribution that users install, in dist/
 	@$(BIN)/uv build --quiet --wheel --out-dir dist

@@ -75,7 +75,7 @@ def _demonstrate(scratch: Path, instance: str) -> None:
         with _stage("Start moored, on a containerd of its own"):
             moored.start()
             _say(f"it serves at {moored.address}")
-        asyncio.run(_one_container(moored, archive))
+        asyncio.run(one_container(moored.address, _place(moored), archive))
         with _stage("Stop moored by SIGTERM, and its containerd"):
             moored.stop()
             _say("moored ended with exit code 0")
@@ -87,10 +87,12 @@ def _demonstrate(scratch: Path, instance: str) -> None:
         _prove(scratch, instance)
 
 
-async def _one_container(moored: Moored, archive: Path) -> None:
-    """Tell one container's story, and see from outside that it has left no trace."""
-    place = _place(moored)
-    async with Client(moored.address) as client:
+async def one_container(address: str, place: Place, archive: Path) -> None:
+    """Tell one container's story, and see from outside that it has left no trace.
+
+    ``place`` is where the moored at ``address``, and its containerd, have everything.
+    """
+    async with Client(address) as client:
         with _stage("Import the image"), archive.open("rb") as file:
             for image in (await client.import_image(file)).images:
                 _say(f"{image.name} at {image.digest}")
