@@ -196,6 +196,7 @@ def _open(path: Path, boot_id: str) -> tuple[sqlite3.Connection, bool]:
     path.chmod(0o600)
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
+        schema.version(database)  # one from the future stays as it is
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA foreign_keys = ON")
