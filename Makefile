@@ -1,7 +1,7 @@
 # What there is to do here. Each target sets up what it needs first: `make test` works in a
 # fresh clone, on a fresh Debian 12, as root.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults long soak mesh golden cover beside systemd stack wheel floor lint format protos states lock clean
+.PHONY: help trace setup demo test faults long soak mesh golden cover beside systemd stack wheel floor lint format protos states lock clean
 
 BIN := .venv/bin
 TYPED := server client tests demo tools
@@ -93,6 +93,9 @@ protos: setup ## Generate the code of protos/ again
 
 states: setup ## Ask the service again what each verb answers in each state, for docs/states.md
 	@$(BIN)/python -m tools.states
+
+trace: setup ## Draw the traces of docs/traces.md anew, from a real moored
+	@$(BIN)/python -m tools.traces
 
 lock: setup ## Choose the newest versions of everything that development needs
 	@$(BIN)/uv pip compile $(LOCK) --extra server --group dev pyproject.toml -o requirements-dev.lock

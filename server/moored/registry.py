@@ -8,7 +8,7 @@ container; nothing under a claim takes another one.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -27,6 +27,7 @@ from moored.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from moored.feed import Feed
@@ -103,9 +104,10 @@ class Registry(Directory):
         feed: Feed,
         known: Sequence[Snapshot] = (),
         patience: float = 30.0,
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """``known`` are those of an earlier moored; ``patience`` is how many seconds a change of
-        one of them waits for its recovery.
+        one of them waits for its recovery. ``waiting`` is held while a claim has to be waited for.
         """
         super().__init__(known)
         self._journal = journal
@@ -113,6 +115,7 @@ class Registry(Directory):
         self._now = now
         self._revision = feed.revision
         self._patience = patience
+        self._waiting = waiting
         for snapshot in known:
             if at_rest(snapshot):
                 self.find(snapshot.id).recovered.set()
@@ -129,7 +132,7 @@ class Registry(Directory):
         subject = self.find(reference)
         if not recovering:
             await self._recovered(subject)
-        async with subject.lock:
+        async with self._locked(subject):
             if subject.view.gone:
                 raise unknown(reference)
             claim = Claim(self, subject, subject.view.snapshot)
@@ -140,6 +143,15 @@ class Registry(Directory):
             finally:
                 if subject.view.stage is not None:
                     claim.show(None)
+
+    @asynccontextmanager
+    async def _locked(self, subject: Subject) -> AsyncIterator[None]:
+        with self._waiting() if subject.lock.locked() else nullcontext():
+            await subject.lock.acquire()
+        try:
+            yield
+        finally:
+            subject.lock.release()
 
     async def _recovered(self, subject: Subject) -> None:
         try:

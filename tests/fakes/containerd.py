@@ -66,6 +66,8 @@ class FakeContainerd:
         """Of the host that it runs on."""
         self.greedy = False
         """Collect garbage after each call."""
+        self.heard: Final[dict[str, str]] = {}
+        """The trace context that the last call of each method came with: ``Tasks.Create``."""
         self._store: Final = Store(self.root, self.state, now)
         self._faults: Final = Faults(self._store.tell, self._served)
         self._tasks: Final = Tasks(self._store, self._faults)
@@ -125,7 +127,9 @@ class FakeContainerd:
     async def restart(self) -> None:
         """Be back, or be there for the first time, with all that there was."""
         await self.stop()
-        self._server = grpc.aio.server(interceptors=[Interceptor(self._faults)], options=_OPTIONS)
+        self._server = grpc.aio.server(
+            interceptors=[Interceptor(self._faults, self.heard)], options=_OPTIONS
+        )
         self._serve(self._server)
         self._server.add_insecure_port(f"unix:{self.path}")
         await self._server.start()

@@ -192,8 +192,10 @@ def _key(request: Message) -> str:
 class Interceptor(grpc.aio.ServerInterceptor):
     """Every call passes here, whatever its shape."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Faults, heard: dict[str, str]) -> None:
+        """``heard`` is told the trace context of the last call of each method."""
         self._faults = faults
+        self._heard = heard
 
     async def intercept_service(
         self,
@@ -203,6 +205,8 @@ class Interceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         service, _, method = str(handler_call_details.method).rpartition("/")
         call = f"{service.rpartition('.')[2]}.{method}"
+        said = {str(key): str(value) for key, value in handler_call_details.invocation_metadata}
+        self._heard[call] = said.get("traceparent", "")
         return None if handler is None else self._wrapped(handler, call)
 
     def _wrapped(self, handler: Any, call: str) -> Any:

@@ -58,6 +58,8 @@ class Moored:
         self.socket: Final = home / "state" / "moored.sock"
         self.address: Final = f"unix://{self.socket}"
         self.log: Final = home / "log"
+        self.variables: dict[str, str] = {}
+        """What else its environment has."""
         self.spans_to = ""
         """The address of a collector. Empty: nothing is exported."""
         self._containerd = containerd
@@ -93,8 +95,9 @@ class Moored:
             **foreign,
             "MOORED_CONFIG": str(self._file),
             "MOORED_INSTANCE": self.instance,
-            **({"OTEL_EXPORTER_OTLP_ENDPOINT": self.spans_to} if self.spans_to else {}),
+            **(_exporting(self.spans_to) if self.spans_to else {}),
             **own,
+            **self.variables,
         }
 
     def reconfigure(self, **settings: str) -> None:
@@ -196,6 +199,10 @@ class Moored:
             except grpc.RpcError:
                 return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def _exporting(address: str) -> dict[str, str]:
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": address, "OTEL_EXPORTER_OTLP_INSECURE": "true"}
 
 
 def _channel(address: str) -> grpc.Channel:

@@ -73,6 +73,7 @@ def test_the_document_names_what_is_measured_with_its_unit_and_its_attributes(
     measures.call("moorage.v1.ContainerService/Start", "NOT_FOUND", "IMAGE_NOT_FOUND", 0.1)
     measures.step("start.task", "done", 0.1)
     measures.release("task", "released", 0.1)
+    measures.claim(0.1)
     measures.commit(3, "done", 0.001)
     measures.probe("http", "succeeded", 0.1)
     measures.exec_start("begun", 0.1)

@@ -13,6 +13,7 @@ import grpc
 import grpc.aio
 from opentelemetry import propagate, trace
 from opentelemetry.instrumentation.grpc import aio_client_interceptors
+from opentelemetry.sdk.trace import Span as ReadableSpan
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _UNTRACED: Final = ("Wait", "Subscribe", "Publish")
 def interceptors(tracer: Tracer) -> Sequence[grpc.aio.ClientInterceptor]:
     """Return what makes the spans of a channel to containerd."""
     theirs = aio_client_interceptors(  # type: ignore[no-untyped-call]  # no stubs
-        filter_=is_traced
+        filter_=is_traced, request_hook=_named, response_hook=_named
     )
     streams = [
         each for each in theirs if not isinstance(each, grpc.aio.UnaryUnaryClientInterceptor)
@@ -64,6 +65,12 @@ class Unary(grpc.aio.UnaryUnaryClientInterceptor):
             call = await continuation(_carrying(client_call_details), request)
             await _ended(call, span)
             return call
+
+
+def _named(span: Span, _: object) -> None:
+    """Call a stream of theirs as the other calls are called, once there is something of it."""
+    if isinstance(span, ReadableSpan):
+        span.update_name(span.name.removeprefix("/"))
 
 
 async def _ended(call: Any, span: Span) -> None:

@@ -22,6 +22,7 @@ from moored.saga import Limits
 from moored.storage.binds import Binds
 from moored.storage.volumes import VolumeDirectories
 from moored.streams.follow import Hub
+from moored.telemetry.waits import Waits
 from moored.verbs.mounts import HostMounts
 from moored.verbs.release import Releaser
 from moored.verbs.run_cgroups import RunCgroups
@@ -76,7 +77,12 @@ class Ground:
         stack.push_async_callback(adapters.connection.close)
         limits = Limits(settings.step_timeout, settings.undo_timeout)
         registry = Registry(
-            ledger, now=site.clock.now, feed=feed, known=known, patience=settings.step_timeout
+            ledger,
+            now=site.clock.now,
+            feed=feed,
+            known=known,
+            patience=settings.step_timeout,
+            waiting=Waits(site.tracer, site.measures).waiting,
         )
         mounts = await _mounts(site, ledger, registry, limits)
         hub = Hub(adapters.output, retention=partial(_retention, adapters.captures, registry))

@@ -35,6 +35,11 @@ class Measures:
         self._releases = self._seconds(
             "moored.release.duration", "How long it took to let go of each resource", _USUAL
         )
+        self._claims = self._seconds(
+            "moored.claim.wait.duration",
+            "How long changes waited for a container that another one was at",
+            _USUAL,
+        )
         self._commits = self._seconds(
             "moored.ledger.commit.duration", "How long commits of the ledger took", _QUICK
         )
@@ -82,6 +87,9 @@ class Measures:
 
     def release(self, kind: str, outcome: str, seconds: float) -> None:
         self._releases.record(seconds, {"kind": kind, "outcome": outcome})
+
+    def claim(self, seconds: float) -> None:
+        self._claims.record(seconds)
 
     def commit(self, changes: int, outcome: str, seconds: float) -> None:
         self._commits.record(seconds, {"outcome": outcome})
