@@ -191,6 +191,8 @@ class Settings(BridgeSettings):
     """The policy's host_network, from before there was one."""
     policy: Annotated[str, AfterValidator(_file)] = ""
     """The policy's file. Empty: its defaults."""
+    hooks_dir: Annotated[str, AfterValidator(_file)] = ""
+    """Where hooks for containers are described. Empty: there are none."""
     network: Annotated[str, AfterValidator(_network)] = "bridge"
     """What a spec that names none means."""
     cni_config_dir: Directory = Path("/etc/cni/net.d")

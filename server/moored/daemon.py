@@ -31,7 +31,7 @@ from moored.house.site import Site
 from moored.keepers.heartbeat import Heartbeat
 from moored.keepers.pulse import Pulse
 from moored.model.policy import Policy
-from moored.oci import cgroups
+from moored.oci import cgroups, host_hooks
 from moored.telemetry import logging, metrics, process, tracing
 from moored.telemetry.measures import Measures
 from moored.verbs.admission import Runtimes
@@ -110,6 +110,7 @@ async def _serve(
         clock=SystemClock(),
         failpoints=failpoints.parse(settings.failpoints),
         policy=policy,
+        hooks=host_hooks.read(Path(settings.hooks_dir)) if settings.hooks_dir else (),
     )
     if site.failpoints:
         logger.warning("fail points are on, which is for tests only: {}", site.failpoints)

@@ -10,11 +10,14 @@ from moored.model.policy import LOCAL, Policy
 from moored.storage.mounting import HostKernel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opentelemetry.trace import Tracer
 
     from moored.config import Settings
     from moored.containerd.places import Places
     from moored.model.policy import Allowance
+    from moored.oci.host_hooks import HostHook
     from moored.saga import Clock
     from moored.storage.mounting import Kernel
     from moored.telemetry.measures import Measures
@@ -36,6 +39,8 @@ class Site:
     clock: Clock
     kernel: Kernel = field(default_factory=HostKernel)
     policy: Policy = field(default_factory=Policy)
+    hooks: Sequence[HostHook] = ()
+    """The host's, for containers that they are meant for."""
 
     @property
     def allowed(self) -> Allowance:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from moored.house import streams
@@ -166,7 +167,7 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
         watch=exits,
         runtimes=site.runtimes.by_name,
         look=look,
-        build_spec=runtime_spec.build,
+        build_spec=partial(runtime_spec.build, hooks=site.hooks),
         process_ticks=process_ticks,
         host=Host.look,
         lend=lending.lend,

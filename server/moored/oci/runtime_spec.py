@@ -18,6 +18,7 @@ from moored.oci import (
     defaults,
     devices,
     edits,
+    host_hooks,
     init_program,
     mounts,
     process,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from moored.model.spec import Image, Spec
     from moored.model.users import Identity
     from moored.oci.defaults import Json
+    from moored.oci.host_hooks import HostHook
     from moored.oci.mounts import Sourced
 
 VERSION: Final = "1.0.2"
@@ -69,8 +71,8 @@ class SpecRequest:
     """As ``files``, but to be read only."""
 
 
-def build(request: SpecRequest) -> bytes:
-    """Return the runtime spec as JSON."""
+def build(request: SpecRequest, hooks: Sequence[HostHook] = ()) -> bytes:
+    """Return the runtime spec as JSON. ``hooks`` are the host's, for whom they are meant."""
     spec: Json = {
         "ociVersion": VERSION,
         "process": _process(request),
@@ -87,6 +89,9 @@ def build(request: SpecRequest) -> bytes:
     if not (_on_host_network(request) or shares(request.spec.uts)):
         spec["hostname"] = _hostname(request)
     edits.apply(request.lent.edits, spec)
+    args = arguments(request.spec, request.image)
+    about = host_hooks.subject(args, request.spec.labels, request.mounts)
+    host_hooks.apply(hooks, about, spec)
     return json.dumps(spec, separators=(",", ":"), ensure_ascii=False).encode()
 
 
