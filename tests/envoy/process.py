@@ -37,7 +37,12 @@ class Envoy:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        until(self._is_live, "envoy is live", within=_START_WITHIN)
+        try:
+            until(self._is_live, "envoy is live", within=_START_WITHIN)
+        except BaseException:
+            self._process.kill()
+            self._process.wait(_END_WITHIN)
+            raise
         (listener,) = json.loads(self._ask("listeners?format=json"))["listener_statuses"]
         self.port: Final = int(listener["local_address"]["socket_address"]["port_value"])
         self.address: Final = f"127.0.0.1:{self.port}"
