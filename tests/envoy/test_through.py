@@ -138,7 +138,10 @@ async def test_one_trace_goes_through_envoy_and_moored(
         with mesh.front(collector=port) as envoy:
             async with mesh.wire(envoy) as wire:
                 await wire.containers.List(
-                    service.ListRequest(), metadata=(("traceparent", f"00-{TRACE}-{SPAN}-01"),)
+                    service.ListRequest(),
+                    metadata=(("traceparent", f"00-{TRACE}-{SPAN}-01"),),
+                    wait_for_ready=True,
+                    timeout=CALL_WITHIN,
                 )
             moored.stop()
             await eventually(lambda: len(_of_trace(collector)) == 2, "both have exported")
