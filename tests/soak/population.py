@@ -31,20 +31,22 @@ PRINTED: Final = 400
 VOLUMES: Final = tuple(f"soak-{number}" for number in range(4))
 
 _WITNESS: Final = """\
-me=$(grep -m1 ' /etc/hosts ' /proc/self/mountinfo | cut -d' ' -f4); me=${me%/hosts}; me=${me##*/}
-ends() { echo $1 >/witness/$me; exit $1; }
+while read -r _ _ _ from at _; do [ "$at" = /etc/hosts ] && me=$from; done </proc/self/mountinfo
+me=${me%/hosts}; me=${me##*/}
+trap 'echo $? >/witness/$me' EXIT
 """
-_STAYS: Final = f"trap 'ends {OBEYED}' TERM; sleep 100000 & wait"
+"""Without a fork, which can fail: then the shell ends by a code of its own, and says that."""
+_STAYS: Final = f"trap 'exit {OBEYED}' TERM; sleep 100000 & wait"
 _SCRIPTS: Final = {
-    "brief": "sleep 0.{tenths}; ends {code}",
-    "sudden": "ends {code}",
+    "brief": "sleep 0.{tenths}; exit {code}",
+    "sudden": "exit {code}",
     "obedient": _STAYS,
     "deaf": "trap '' TERM; sleep 100000 & wait; wait",
-    "chatty": f"i=0; while [ $i -lt {PRINTED} ]; do echo $i; i=$((i+1)); done; ends {{code}}",
-    "restarting": "sleep 0.{tenths}; ends {code}",
+    "chatty": f"i=0; while [ $i -lt {PRINTED} ]; do echo $i; i=$((i+1)); done; exit {{code}}",
+    "restarting": "sleep 0.{tenths}; exit {code}",
     "bridged": _STAYS,
     "stored": f"echo $me >>/data/all; {_STAYS}",
-    "secretive": f"cat /run/secrets/word >/dev/null || ends 1; {_STAYS}",
+    "secretive": f"cat /run/secrets/word >/dev/null || exit 1; {_STAYS}",
 }
 KINDS: Final = tuple(_SCRIPTS)
 
