@@ -44,6 +44,9 @@ class PaperPins:
     def is_pinned(self, run: str) -> bool:
         return run in self.held
 
+    def all(self) -> list[str]:
+        return sorted(self.held)
+
     def unpin(self, run: str) -> bool:
         return self.held.pop(run, None) is not None
 

@@ -146,6 +146,7 @@ class Listener:
         self.calls += 1
         offset = len(self.heard)
         try:
+            await self.wire.inspect(self.container)  # which waits until somebody is there
             async with attached(self.wire, self.container, run=1, stdout_offset=offset) as talk:
                 while (said := await talk.call.read()) is not grpc.aio.EOF:
                     if said.WhichOneof("part") == "output":

@@ -53,6 +53,8 @@ class Town:
     moored: Moored
     size: Size
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    went: asyncio.Event = field(default_factory=asyncio.Event)
+    """Another one has ended."""
     ended: int = 0
     """Runs that ended by themselves, each with its own code and all of its output."""
 
@@ -90,6 +92,7 @@ class Town:
                 assert miscounted(await caller.printed(container.id)) == ""
                 await caller.remove(container.id)
                 self.ended += 1
+                self.went.set()
 
     async def _restart(self) -> None:
         """Restart everything in an order of its own: moored is killed as often as it is ended."""
@@ -101,9 +104,10 @@ class Town:
         random.Random(SEED).shuffle(ways)
         try:
             for number, way in enumerate(ways):
-                before = self.ended
                 await asyncio.to_thread(way)
-                print(f"restart {number + 1} of {len(ways)}: {way.__name__}; {before} have ended")
+                print(f"restart {number + 1} of {len(ways)}: {way.__name__}; {self.ended} ended")
+                self.went.clear()
+                await self.went.wait()  # so that it is restarted under what goes on
         finally:
             self.over.set()
 

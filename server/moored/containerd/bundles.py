@@ -7,8 +7,6 @@ wrong moment, is removed here: once the task is gone, and nobody else but us wil
 from __future__ import annotations
 
 import asyncio
-import os
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -17,9 +15,6 @@ from moored.containerd import endings, traces
 from moored.uninterrupted import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
     from moored.containerd.places import Places
     from moored.containerd.traces import Traces
 
@@ -66,9 +61,10 @@ class Bundles:
         return True
 
     async def list(self) -> list[str]:
-        """Return the runs that have a bundle, whole or in part."""
-        directories = traces.bundle_directories(self._places, self._namespace)
-        return await in_thread(partial(_names, directories))
+        """Return the runs that have left something: a bundle, whole or in part, what the runtime
+        remembers, or a shim that works in a bundle, whether that is still there or not.
+        """
+        return await in_thread(partial(traces.runs, self._places, self._namespace))
 
 
 async def _settled(left: Traces, within: float) -> None:
@@ -105,11 +101,3 @@ async def _why(left: Traces, error: Exception) -> str:
         return f"processes {', '.join(map(str, members))} do not go away"
     refusal = await in_thread(partial(_attempt, left))
     return str(refusal or error) or "it comes back"
-
-
-def _names(directories: Iterable[Path]) -> list[str]:
-    found: set[str] = set()
-    for directory in directories:
-        with suppress(FileNotFoundError):
-            found.update(name.removeprefix(traces.DYING) for name in os.listdir(directory))
-    return sorted(found)

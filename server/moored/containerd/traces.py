@@ -83,13 +83,7 @@ class Traces:
 
     def _working_in_bundle(self) -> Iterator[int]:
         names = {str(path) for path in self.bundles}
-        names |= {f"{name} (deleted)" for name in names}
-        with os.scandir("/proc") as entries:  # closed too where only the first one is asked for
-            for entry in entries:
-                if entry.name.isdecimal():
-                    with suppress(OSError):
-                        if os.readlink(f"{entry.path}/cwd") in names:
-                            yield int(entry.name)
+        return (pid for pid, place in _workplaces() if place in names)
 
 
 def of_run(places: Places, namespace: str, run: str, cgroup: str = "") -> Traces:
@@ -109,6 +103,15 @@ def of_run(places: Places, namespace: str, run: str, cgroup: str = "") -> Traces
     )
 
 
+def runs(places: Places, namespace: str) -> list[str]:
+    """Return whatever has left something here by its name, sorted. Not all of it is a run."""
+    directories = bundle_directories(places, namespace)
+    kept = [name for place in (*directories, _RUNTIME_STATES / namespace) for name in _names(place)]
+    workplaces = (Path(place) for _, place in _workplaces())
+    worked_in = (place.name for place in workplaces if place.parent in directories)
+    return sorted({name.removeprefix(DYING) for name in (*kept, *worked_in)})
+
+
 def forget_namespace(namespace: str) -> None:
     """Remove the directory that the runtime keeps for a namespace, if it is empty.
 
@@ -123,6 +126,22 @@ def bundle_directories(places: Places, namespace: str) -> tuple[Path, ...]:
     return tuple(
         Path(os.path.realpath(place / TASKS / namespace)) for place in (places.state, places.root)
     )
+
+
+def _workplaces() -> Iterator[tuple[int, str]]:
+    """Yield the directory that each process works in, as it was called while it was there."""
+    with os.scandir("/proc") as entries:  # closed too where only the first one is asked for
+        for entry in entries:
+            if entry.name.isdecimal():
+                with suppress(OSError):
+                    place = os.readlink(f"{entry.path}/cwd")
+                    yield int(entry.name), place.removesuffix(" (deleted)")
+
+
+def _names(directory: Path) -> list[str]:
+    with suppress(FileNotFoundError):
+        return os.listdir(directory)
+    return []
 
 
 def _remove_tree(path: Path) -> None:

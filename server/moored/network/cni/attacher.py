@@ -56,7 +56,7 @@ class PluginNetworks:
         return {Kind.ATTACHMENT: self._detach}
 
     async def left(self) -> Iterable[Left]:
-        found = await in_thread(self.attachments.records.all)
+        found = await in_thread(self.attachments.known)
         return [Left(Kind.ATTACHMENT, id_.key, id_.run) for id_ in found]
 
     def violations(self, asked: Attachment) -> Iterator[Violation]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from moored.network.cni import documents, groups, results, versions, wishes
 from moored.network.cni.plugins import Call, PluginFailed
-from moored.network.cni.records import Record
+from moored.network.cni.records import AttachmentId, Record
 from moored.uninterrupted import in_thread
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from moored.network.cni.configuration import NetworkList, Plugin
     from moored.network.cni.plugins import Plugins
-    from moored.network.cni.records import AttachmentId, Records
+    from moored.network.cni.records import Records
     from moored.network.cni.results import Result
     from moored.network.cni.wishes import Wish
 
@@ -60,6 +60,10 @@ class Pins(Protocol):
     def pin(self, run: str, namespace: str) -> None: ...
     def is_pinned(self, run: str) -> bool: ...
     def unpin(self, run: str) -> bool: ...
+    def all(self) -> list[str]: ...
+
+
+_FIRST: Final = "eth0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,16 @@ class Attachments:
     add_limit: float
     delete_limit: float
     """Seconds for all plugins of an attachment together, at ADD or CHECK, and at DEL."""
+
+    def known(self) -> list[AttachmentId]:
+        """Return every attachment that has left something here.
+
+        A namespace that has a name and no attachment is told as that of a first interface.
+        """
+        recorded = self.records.all()
+        runs = {id_.run for id_ in recorded}
+        pinned = (run for run in self.pins.all() if run not in runs)
+        return [*recorded, *(AttachmentId(run, _FIRST) for run in pinned)]
 
     async def add(
         self, id_: AttachmentId, network: NetworkList, *, namespace: str, wish: Wish

@@ -40,6 +40,10 @@ class Pins:
         place = self.path(run)
         return place.exists() and self._is_mounted(place)
 
+    def all(self) -> list[str]:
+        """Return the runs whose namespace has a name, sorted."""
+        return sorted(path.name for path in self._directory.glob("*"))
+
     def unpin(self, run: str) -> bool:
         """Take the name away, and return whether there was one."""
         place = self.path(run)
