@@ -124,6 +124,18 @@ class HostNetworkNotAllowed(Refused): ...
 class NotAllowedByPolicy(Refused): ...
 
 
+class IdentityMissing(Refused):
+    """moored was not told who calls: by no certificate, and by no proxy that it trusts."""
+
+
+class NoRole(Refused):
+    """moored knows who calls, and its policy has no role for them."""
+
+
+class MethodNotAllowed(Refused):
+    """The caller's role may not call this: ``metadata`` has the method and the role."""
+
+
 class AddressInUse(Refused): ...
 
 

@@ -31,6 +31,7 @@ from moored import failpoints
 from moored.bridge_settings import BridgeSettings
 from moored.errors import SetupRefused
 from moored.telemetry import levels
+from moored.tls_settings import TLS, TlsSettings, missing
 
 DEFAULT_FILE: Final = Path("/etc/moorage/moored.toml")
 FILE_VARIABLE: Final = "MOORED_CONFIG"
@@ -39,7 +40,9 @@ _LONGEST_SOCKET: Final = 107
 """Bytes: what Linux takes as the path of a unix socket."""
 _INSTANCE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 _NETWORK: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
-_TCP: Final = re.compile(r"tcp://(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:\[\]/]+)):(?P<port>[0-9]{1,5})")
+_TCP: Final = re.compile(
+    r"(?P<scheme>tcp|tls)://(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:\[\]/]+)):(?P<port>[0-9]{1,5})"
+)
 _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m|h)?")
 _DURATIONS: Final = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE: Final = re.compile(r"([0-9]+) ?(|B|KiB|MiB|GiB|TiB)")
@@ -62,9 +65,14 @@ def _listen(address: str) -> str:
         return f"unix://{path}"
     match = _TCP.fullmatch(address)
     if match is None or int(match["port"]) > 65535:
-        raise ValueError(f"{address!r} must be unix:///PATH or tcp://127.0.0.1:PORT")
-    if not _is_loopback(match["v6"] or match["name"]):
-        raise ValueError(f"{address!r} is plain TCP, served on 127.0.0.1, [::1] and localhost only")
+        raise ValueError(
+            f"{address!r} must be unix:///PATH, tls://HOST:PORT or tcp://127.0.0.1:PORT"
+        )
+    if not (address.startswith(TLS) or _is_loopback(match["v6"] or match["name"])):
+        raise ValueError(
+            f"{address!r} is plain TCP, served on 127.0.0.1, [::1] and localhost only;"
+            " elsewhere it is tls://HOST:PORT"
+        )
     return address
 
 
@@ -170,7 +178,7 @@ Bytes = Annotated[int, BeforeValidator(_bytes)]
 Listen = Annotated[str, AfterValidator(_listen)]
 
 
-class Settings(BridgeSettings):
+class Settings(TlsSettings, BridgeSettings):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     root: Directory = Path("/var/lib/moorage")
@@ -238,6 +246,14 @@ class Settings(BridgeSettings):
     """As ``moored.telemetry.levels`` has it, such as "info,moored.network=debug"."""
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @field_validator("listen")
+    @classmethod
+    def _complete(cls, listen: tuple[str, ...], known: ValidationInfo) -> tuple[str, ...]:
+        for address in listen:
+            if name := missing(address, known.data):
+                raise ValueError(f"{address!r} needs {name}, which is not set")
+        return listen
 
     @field_validator("state")
     @classmethod

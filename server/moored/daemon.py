@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
-from moored import __version__, errors, failpoints, policy_file, premises
+from moored import __version__, errors, failpoints, premises
+from moored.api.entrance import Entrance
 from moored.api.server import Server
 from moored.api.server_info import RuntimeFound
 from moored.clock import SystemClock
@@ -30,7 +31,6 @@ from moored.house.house import House
 from moored.house.site import Site
 from moored.keepers.heartbeat import Heartbeat
 from moored.keepers.pulse import Pulse
-from moored.model.policy import Policy
 from moored.oci import cgroups, host_hooks
 from moored.telemetry import logging, metrics, process, tracing
 from moored.telemetry.measures import Measures
@@ -53,7 +53,7 @@ _LAST_WORDS: Final = 10.0
 async def serve(settings: Settings, supervisor: Supervisor) -> None:
     """Serve until SIGTERM or SIGINT, and drain. Raises SetupRefused before anything began."""
     logging.configure(settings.log_format, settings.log_level)
-    policy = policy_file.read(Path(settings.policy)) if settings.policy else Policy()
+    entrance = Entrance.of(settings)
     premises.refuse_unless_root()
     premises.make_directories(settings.root, settings.state)
     lock = premises.RootLock(settings.root)
@@ -61,7 +61,7 @@ async def serve(settings: Settings, supervisor: Supervisor) -> None:
     try:
         premises.free_sockets(settings.listen)
         async with _observed(settings) as observers, AsyncExitStack() as stack:
-            await _serve(settings, policy, observers, supervisor, stack)
+            await _serve(settings, entrance, observers, supervisor, stack)
     finally:
         lock.release()
 
@@ -88,7 +88,7 @@ async def _observed(settings: Settings) -> AsyncIterator[Observers]:
 
 async def _serve(
     settings: Settings,
-    policy: Policy,
+    entrance: Entrance,
     observers: Observers,
     supervisor: Supervisor,
     stack: AsyncExitStack,
@@ -109,7 +109,7 @@ async def _serve(
         measures=observers.measures,
         clock=SystemClock(),
         failpoints=failpoints.parse(settings.failpoints),
-        policy=policy,
+        policies=entrance.policies,
         hooks=host_hooks.read(Path(settings.hooks_dir)) if settings.hooks_dir else (),
     )
     if site.failpoints:
@@ -128,6 +128,12 @@ async def _serve(
     )
     process.watch(observers.measures, asyncio.get_running_loop())
     server = Server.build(site, house, located=located, runtimes=found, pulse=pulse)
+    entrance.watch(observers.measures)
+    with premises.socket_mode(settings.socket_mode):
+        server.bind(settings.listen, entrance.certificates)
+    asyncio.get_running_loop().add_signal_handler(
+        signal.SIGHUP, lambda: house.owner.keep(entrance.reload(), "reload")
+    )
     await _run(settings, house, server, pulse, supervisor)
 
 
@@ -159,8 +165,6 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    with premises.socket_mode(settings.socket_mode):
-        server.bind(settings.listen)
     keepers: list[asyncio.Task[Any]] = []
     try:
         premises.give_to_group(settings.listen, settings.socket_group)

@@ -98,6 +98,18 @@ class HostNetworkNotAllowed(FieldsRefused): ...
 class NotAllowedByPolicy(FieldsRefused): ...
 
 
+class IdentityMissing(MooredError):
+    """Nothing says who calls, where something has to."""
+
+
+class NoRole(MooredError):
+    """Whoever calls is known, and has no role here."""
+
+
+class MethodNotAllowed(MooredError):
+    """The caller's role may not call the method."""
+
+
 class AddressInUse(MooredError): ...
 
 

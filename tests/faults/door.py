@@ -17,6 +17,7 @@ from tests.real.wire import Wire
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from moored.api.certificates import Certificates
     from tests.faults.world import World
 
 
@@ -30,15 +31,23 @@ async def connected(world: World) -> AsyncIterator[Wire]:
 @asynccontextmanager
 async def serving(world: World) -> AsyncIterator[tuple[Wire, Server]]:
     """The same, with the server itself."""
+    address = f"unix://{world.home}/m.sock"
+    async with listening(world, address) as (server, _), Wire(address) as wire:
+        yield wire, server
+
+
+@asynccontextmanager
+async def listening(
+    world: World, *addresses: str, certificates: Certificates | None = None
+) -> AsyncIterator[tuple[Server, list[int]]]:
+    """Serve a world's house on these addresses; the port of each is returned, too."""
     site, connection = world.site, world.house.adapters.connection
     located = Located(site.address, embedded=False, version="fake", places=site.places)
     pulse = Pulse(ask=lambda: server_version(connection, within=1.0))
     server = Server.build(site, world.house, located=located, runtimes=(), pulse=pulse)
-    address = f"unix://{world.home}/m.sock"
-    server.bind([address])
+    ports = server.bind(addresses, certificates)
     await server.start()
     try:
-        async with Wire(address) as wire:
-            yield wire, server
+        yield server, ports
     finally:
         await server.stop()

@@ -13,8 +13,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from moorage.v1 import container_service_pb2 as wire
+from moored.api.callers import Callers
 from moored.api.draining import Draining
 from moored.api.serving import Desk
+from moored.model.policy import Policy
 from tests.fakes.measures import UNMEASURED
 from tests.faults.endings import Told, told
 from tests.faults.test_endings import listening, logged
@@ -74,7 +76,7 @@ async def served(
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     once: Any = None  # nothing here is a named request
-    desk = Desk(provider.get_tracer("test"), Draining(), once, UNMEASURED, bytes)
+    desk = Desk(provider.get_tracer("test"), Draining(), once, UNMEASURED, bytes, Callers(Policy))
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((desk.handlers(SERVICE, Servicer(method)),))
     server.add_insecure_port(f"unix:{home}/b.sock")

@@ -17,6 +17,7 @@ from moorage.v1 import container_pb2, container_service_pb2
 from moored import errors
 from moored.api.once import Mark, Once, named
 from moored.api.starting import StartingDesk
+from moored.model.policy import LOCAL
 from moored.model.state import Exited, Running, Starting
 from moored.requests import AnsweredBefore
 from tests.faults.world import copied, soon
@@ -56,8 +57,8 @@ class Caller:
             seal=house.adapters.vault.seal,
         )
         if isinstance(self.message, container_service_pb2.CreateRequest):
-            return await desk.create(self.message, mark)
-        return await desk.start(self.message, mark)
+            return await desk.create(self.message, mark, role=LOCAL)
+        return await desk.start(self.message, mark, role=LOCAL)
 
     async def killed(self, world: World) -> Any:
         return await soon(self._answer(world, Mark(self._request, None)))

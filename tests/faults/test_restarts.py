@@ -263,7 +263,9 @@ async def test_a_restart_that_cannot_begin_is_given_up_in_the_open(
 ) -> None:
     """Here: the policy of the server has changed since."""
     spec = replace(_spec(), network="host", restart_policy=ALWAYS)
-    admission = replace(world.verbs.creator.admission, allowed=Allowance(host_network=True))
+    admission = replace(
+        world.verbs.creator.admission, allowed=lambda _: Allowance(host_network=True)
+    )
     creator = replace(world.verbs.creator, admission=admission)
     starter = replace(world.verbs.starter, creator=creator)
     started = (await soon(starter.create_and_start(spec))).snapshot

@@ -59,7 +59,11 @@ def test_what_a_file_does_not_say_stays_the_safe_default(tmp_path: Path) -> None
     [
         ("roles = 1", "roles", "must be a table"),
         ("[rules.local]", "rules", "is not known; there is roles"),
-        ("[roles.locl]", "roles.locl", "is not known; there is local"),
+        (
+            "[roles.locl]",
+            "roles.locl.methods",
+            "none of the roles that are there, local, operator, viewer",
+        ),
         ("[roles.local]\nhost_netwrk = true", "roles.local.host_netwrk", "there is host_network"),
         ("[roles.local]\nhost_network = [1]", "roles.local.host_network", "valid boolean"),
         ("[roles.local]\nbind_roots = [1]", "roles.local.bind_roots.0", "valid string"),

@@ -47,6 +47,12 @@ class ContainerServiceStub:
       ABORTED             ETAG_MISMATCH         The spec has changed; metadata has the etag now.
       INVALID_ARGUMENT    AMBIGUOUS_REFERENCE   The prefix fits several; metadata has candidates.
       UNAVAILABLE         SHUTTING_DOWN         The server is draining: call another, or again.
+      UNAUTHENTICATED     IDENTITY_MISSING      Nothing says who calls: no certificate, or a trusted
+                                                proxy that names nobody.
+      PERMISSION_DENIED   NO_ROLE               The policy has no role for the caller; metadata has
+                                                the identity.
+      PERMISSION_DENIED   METHOD_NOT_ALLOWED    The caller's role may not call this method; metadata
+                                                has the method, the role and the rule.
       INTERNAL            BUG                   A defect of moored; its log has the traceback.
     """
 
@@ -350,6 +356,12 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
       ABORTED             ETAG_MISMATCH         The spec has changed; metadata has the etag now.
       INVALID_ARGUMENT    AMBIGUOUS_REFERENCE   The prefix fits several; metadata has candidates.
       UNAVAILABLE         SHUTTING_DOWN         The server is draining: call another, or again.
+      UNAUTHENTICATED     IDENTITY_MISSING      Nothing says who calls: no certificate, or a trusted
+                                                proxy that names nobody.
+      PERMISSION_DENIED   NO_ROLE               The policy has no role for the caller; metadata has
+                                                the identity.
+      PERMISSION_DENIED   METHOD_NOT_ALLOWED    The caller's role may not call this method; metadata
+                                                has the method, the role and the rule.
       INTERNAL            BUG                   A defect of moored; its log has the traceback.
     """
 
@@ -649,6 +661,12 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
       ABORTED             ETAG_MISMATCH         The spec has changed; metadata has the etag now.
       INVALID_ARGUMENT    AMBIGUOUS_REFERENCE   The prefix fits several; metadata has candidates.
       UNAVAILABLE         SHUTTING_DOWN         The server is draining: call another, or again.
+      UNAUTHENTICATED     IDENTITY_MISSING      Nothing says who calls: no certificate, or a trusted
+                                                proxy that names nobody.
+      PERMISSION_DENIED   NO_ROLE               The policy has no role for the caller; metadata has
+                                                the identity.
+      PERMISSION_DENIED   METHOD_NOT_ALLOWED    The caller's role may not call this method; metadata
+                                                has the method, the role and the rule.
       INTERNAL            BUG                   A defect of moored; its log has the traceback.
     """
 

@@ -18,11 +18,13 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, format_trace_id
 
 from moored import errors
 from moored.api import phrasebook
+from moored.api.callers import UNKNOWN
 from moored.telemetry.concern import concerning
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
+    from moored.api.callers import Caller
     from moored.api.draining import Draining
     from moored.telemetry.measures import Measures
 
@@ -61,17 +63,18 @@ class Answering:
     ) -> None:
         """``name`` is SERVICE/METHOD, or _OTHER for what is not ours; ``asked`` what it was."""
         self._name = name
-        self._context = context
+        self.context = context
         self._tracer = tracer
         self._measures = measures
         self._draining = draining
         self._asked = asked
+        self.caller = UNKNOWN
         self.container = ""
         """The reference in the request, until its id is known."""
         self._began = perf_counter()
 
     async def __aenter__(self) -> Self:
-        carrier = dict(self._context.invocation_metadata() or ())
+        carrier = dict(self.context.invocation_metadata() or ())
         attributes = {"rpc.system.name": "grpc", "rpc.method": self._name}
         if self._asked:
             attributes["rpc.method_original"] = self._asked
@@ -88,11 +91,16 @@ class Answering:
         self._concern = self._about.__enter__()
         return self
 
+    def know(self, caller: Caller) -> None:
+        """Let the log and the trace say who called."""
+        self.caller = caller
+        self._span.set_attributes(caller.attributes)
+
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._draining.leave()
         try:
             if told := self._told():
-                self._end(told, told.name, self._context.details() or "")
+                self._end(told, told.name, self.context.details() or "")
             elif error is None:
                 self._end(grpc.StatusCode.OK, "", "")
             elif isinstance(error, Stranger):
@@ -111,22 +119,22 @@ class Answering:
 
     def _told(self) -> grpc.StatusCode | None:
         """Return what the caller was told behind our back: an abort counts, swallowed or not."""
-        code: Any = self._context.code()  # 0 before there is one, whatever its stub says
+        code: Any = self.context.code()  # 0 before there is one, whatever its stub says
         told = code and code is not grpc.StatusCode.OK
         return _CODES.get(code, code) if told else None
 
     def _is_awaited(self) -> bool:
-        return self._draining.on and not self._context.done()
+        return self._draining.on and not self.context.done()
 
     def _cut_short(self) -> grpc.StatusCode:
-        late = self._context.time_remaining() == 0  # None, whatever its stub says: no deadline
+        late = self.context.time_remaining() == 0  # None, whatever its stub says: no deadline
         return grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
 
     async def _turn_away(self) -> NoReturn:
         """Answer as gRPC does where no handler is."""
         code = grpc.StatusCode.UNIMPLEMENTED
         self._end(code, code.name, f"no method {self._asked!r}")
-        await self._context.abort(code, "Method not found!")
+        await self.context.abort(code, "Method not found!")
 
     async def _abort(self, error: Exception) -> NoReturn:
         code, status = phrasebook.phrase(error)
@@ -136,7 +144,7 @@ class Answering:
         if isinstance(error, errors.MooredError):
             self.container = error.facts.get("container", self.container)
         self._end(code, reason, str(error))
-        await self._context.abort_with_status(rpc_status.to_status(status))
+        await self.context.abort_with_status(rpc_status.to_status(status))
         raise AssertionError("abort always raises")
 
     def _end(self, code: grpc.StatusCode, reason: str, why: str) -> None:
@@ -153,7 +161,9 @@ class Answering:
     def _log(self, code: grpc.StatusCode, reason: str, why: str, took: float) -> None:
         method = self._name.rpartition("/")[2]
         quiet = code is grpc.StatusCode.OK and method in _QUIET
-        said: dict[str, object] = {"reason": reason} if reason else {}
+        said: dict[str, object] = {**self.caller.facts}
+        if reason:
+            said["reason"] = reason
         if container := self._concern.container or self.container:
             said["container"] = container
         logger.bind(

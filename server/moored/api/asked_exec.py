@@ -22,7 +22,7 @@ LONGEST_RUN: Final = 3600.0
 """Seconds that a command may take whose caller gave no limit."""
 
 
-def spec(message: exec_service_pb2.ExecSpec) -> ExecSpec:
+def spec(message: exec_service_pb2.ExecSpec, role: str) -> ExecSpec:
     return ExecSpec(
         args=tuple(message.args),
         env=tuple(message.env),
@@ -30,6 +30,7 @@ def spec(message: exec_service_pb2.ExecSpec) -> ExecSpec:
         user=message.user,
         tty=message.tty,
         privileged=message.privileged,
+        role=role,
     )
 
 

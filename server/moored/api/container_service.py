@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from moored.api.answering import Context
     from moored.api.attaching import AttachDesk
+    from moored.api.callers import Callers
     from moored.api.changes import ChangesDesk
     from moored.api.inspecting import InspectDesk
     from moored.api.listing import ListingDesk
@@ -59,16 +60,17 @@ class ContainerServicer:
     watch: WatchDesk
     attaching: AttachDesk
     server_info: ServerInfo
+    callers: Callers
 
     async def Create(  # noqa: N802
         self, request: wire.CreateRequest, context: Context, mark: Mark | None = None
     ) -> Any:
-        return await self.starting.create(request, mark)
+        return await self.starting.create(request, mark, role=self.callers.who(context).role)
 
     async def Start(  # noqa: N802
         self, request: wire.StartRequest, context: Context, mark: Mark | None = None
     ) -> Any:
-        return await self.starting.start(request, mark)
+        return await self.starting.start(request, mark, role=self.callers.who(context).role)
 
     async def Inspect(self, request: wire.InspectRequest, context: Context) -> Any:  # noqa: N802
         return await self.inspecting.inspect(request)

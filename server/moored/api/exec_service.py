@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from moored.api.answering import Context
+    from moored.api.callers import Callers
     from moored.directory import Directory
     from moored.verbs.execute import Executor
 
@@ -30,6 +31,7 @@ HEARTBEAT: Final = 15.0
 class ExecServicer:
     directory: Directory
     executor: Executor
+    callers: Callers
     heartbeat: float = HEARTBEAT
 
     async def Exec(  # noqa: N802
@@ -38,7 +40,9 @@ class ExecServicer:
         start = (await duplex.first(requests)).start
         wiring = Wiring(stdin=start.stdin, output=True, window=asked_exec.start_window(start))
         reference = asked.within(start, "container", "start")
-        session = await self.executor.connect(reference, asked_exec.spec(start.spec), wiring)
+        session = await self.executor.connect(
+            reference, asked_exec.spec(start.spec, self._role(context)), wiring
+        )
         try:
             async for response in duplex.both(
                 self._responses(session), self._obey(requests, session)
@@ -54,7 +58,7 @@ class ExecServicer:
     ) -> wire.ExecSyncResponse:
         done = await self.executor.run(
             asked.required(request, "container"),
-            asked_exec.spec(request.spec),
+            asked_exec.spec(request.spec, self._role(context)),
             stdin=asked_exec.stdin(request),
             within=asked_exec.time_limit(request),
             most=asked_exec.output_limit(request),
@@ -70,7 +74,9 @@ class ExecServicer:
         self, request: wire.ExecDetachedRequest, context: Context
     ) -> wire.ExecDetachedResponse:
         reference = asked.required(request, "container")
-        begun = await self.executor.detach(reference, asked_exec.spec(request.spec))
+        begun = await self.executor.detach(
+            reference, asked_exec.spec(request.spec, self._role(context))
+        )
         return wire.ExecDetachedResponse(exec=picture(begun))
 
     async def KillExec(  # noqa: N802
@@ -93,6 +99,9 @@ class ExecServicer:
         if request.container:
             container = self.directory.find(request.container).view.snapshot.id
         return wire.ListExecsResponse(execs=map(picture, self.executor.book.all(container)))
+
+    def _role(self, context: Context) -> str:
+        return self.callers.who(context).role
 
     async def _responses(self, session: Session) -> AsyncGenerator[wire.ExecResponse, None]:
         yield wire.ExecResponse(started=picture(session.exec))

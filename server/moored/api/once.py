@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 
 from moored.api import asked, phrasebook, secrets
+from moored.model.policy import LOCAL
 from moored.model.requests import Begun, Request
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ class Once:
         return word
 
 
-def named(method: str, message: Message, mark: Callable[[bytes], bytes]) -> Request | None:
+def named(
+    method: str, message: Message, mark: Callable[[bytes], bytes], role: str = LOCAL
+) -> Request | None:
     """Return the request that ``message`` names itself, or None if it counts each time."""
     name: str = getattr(message, FIELD, "")
     # Nothing is done for validate_only: its name is free for what will be.
@@ -67,7 +70,9 @@ def named(method: str, message: Message, mark: Callable[[bytes], bytes]) -> Requ
         return None
     if len(name) > _LONGEST or not (name.isascii() and name.isprintable()):
         raise asked.refused(FIELD, f"must be up to {_LONGEST} printable ASCII characters")
-    return Request(name, _fingerprint(method, message, mark))
+    # An answer is for the role that it was given to.
+    asker = method if role == LOCAL else f"{method} {role}"
+    return Request(name, _fingerprint(asker, message, mark))
 
 
 def _fingerprint(method: str, message: Message, mark: Callable[[bytes], bytes]) -> bytes:

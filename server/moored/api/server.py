@@ -22,6 +22,7 @@ from moorage.v1 import (
 )
 from moored import errors
 from moored.api.attaching import AttachDesk
+from moored.api.callers import Callers
 from moored.api.changes import ChangesDesk
 from moored.api.container_service import ContainerServicer
 from moored.api.doors import Doors
@@ -38,12 +39,14 @@ from moored.api.starting import StartingDesk
 from moored.api.stats import StatsDesk
 from moored.api.volume_service import VolumeServicer
 from moored.api.watch import WatchDesk
+from moored.model.policy import LOCAL
 from moored.oci import confinement
 from moored.oci.host import Host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from moored.api.certificates import Certificates
     from moored.api.server_info import RuntimeFound
     from moored.containerd.locate import Located
     from moored.feed import Feed
@@ -97,7 +100,7 @@ class Server:
             cgroup_mode=host.cgroup_mode,
             seccomp=host.seccomp,
             apparmor=confinement.apparmor(host),
-            host_network_allowed=site.allowed.host_network,
+            host_network_allowed=site.policies.allowed(LOCAL).host_network,
             networks=lambda: house.networks.names,
             services=SERVICES,
             started=site.clock.now(),
@@ -107,15 +110,18 @@ class Server:
             names_in_use=partial(_users, house.registry),
             import_limit=site.settings.largest_import,
         )
+        callers = Callers(lambda: site.policies.policy)
         servicers = {
-            "ContainerService": _containers(site, house, info),
-            "ExecService": ExecServicer(directory=house.registry, executor=house.verbs.executor),
+            "ContainerService": _containers(site, house, info, callers),
+            "ExecService": ExecServicer(
+                directory=house.registry, executor=house.verbs.executor, callers=callers
+            ),
             "ImageService": images,
             "VolumeService": VolumeServicer(house.verbs.volumes.volumes, house.verbs.volumes),
         }
         draining = Draining()
         mark = house.adapters.vault.mark
-        desk = Desk(site.tracer, draining, house.requests, site.measures, mark)
+        desk = Desk(site.tracer, draining, house.requests, site.measures, mark, callers)
         server = grpc.aio.server(
             options=(
                 ("grpc.so_reuseport", 0),
@@ -139,18 +145,28 @@ class Server:
         pulse.changed = built.tell_runtime
         return built
 
-    def bind(self, addresses: Sequence[str]) -> None:
-        for address in addresses:
-            # gRPC writes unix:/path, and host:port without a scheme.
-            target = address.removeprefix("tcp://").replace("unix://", "unix:", 1)
-            try:
+    def bind(self, addresses: Sequence[str], certificates: Certificates | None = None) -> list[int]:
+        """Listen on each, and return the ports. ``certificates`` are for those with TLS."""
+        return [self._listen(address, certificates) for address in addresses]
+
+    def _listen(self, address: str, certificates: Certificates | None) -> int:
+        scheme, _, place = address.partition("://")
+        # gRPC writes unix:/path, and host:port without a scheme.
+        target = f"unix:{place}" if scheme == "unix" else place
+        try:
+            if scheme != "tls":
                 port = self._server.add_insecure_port(target)
-            except RuntimeError as error:
-                raise errors.SetupRefused(
-                    f"cannot listen on {address!r}: it is in use, or not this host's"
-                ) from error
-            self._doors.add(target.removeprefix("unix:") if port <= 1 else port)
-            logger.info("listening on {}", address if port <= 1 else f"{address} (port {port})")
+            elif certificates is None:
+                raise errors.SetupRefused(f"cannot listen on {address!r}: no certificates")
+            else:
+                port = self._server.add_secure_port(target, certificates.credentials())
+        except RuntimeError as error:
+            raise errors.SetupRefused(
+                f"cannot listen on {address!r}: it is in use, or not this host's"
+            ) from error
+        self._doors.add(target.removeprefix("unix:") if port <= 1 else port)
+        logger.info("listening on {}", address if port <= 1 else f"{address} (port {port})")
+        return port
 
     async def start(self) -> None:
         await self._server.start()
@@ -184,7 +200,7 @@ class Server:
             await self._health.set(name, status)
 
 
-def _containers(site: Site, house: House, info: ServerInfo) -> ContainerServicer:
+def _containers(site: Site, house: House, info: ServerInfo, callers: Callers) -> ContainerServicer:
     pictures, captures = Pictures(), house.adapters.captures
     return ContainerServicer(
         directory=house.registry,
@@ -211,6 +227,7 @@ def _containers(site: Site, house: House, info: ServerInfo) -> ContainerServicer
         watch=WatchDesk(directory=house.registry, feed=house.feed, pictures=pictures),
         attaching=AttachDesk(attacher=house.verbs.attacher),
         server_info=info,
+        callers=callers,
     )
 
 

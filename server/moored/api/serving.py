@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from moored.api.answering import Context
+    from moored.api.callers import Callers
     from moored.api.draining import Draining
     from moored.requests import Requests
     from moored.telemetry.measures import Measures
@@ -54,6 +55,7 @@ class Desk:
     measures: Measures
     mark: Callable[[bytes], bytes]
     """Stands for a secret in what is remembered of a request."""
+    callers: Callers
 
     def handlers(self, service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHandler:
         """Return handlers that answer each method of ``service`` by the servicer's of its name."""
@@ -116,20 +118,21 @@ class _Call:
     def unary(self, answer: Callable[..., Awaitable[Any]], *, streamed: bool = False) -> Any:
         async def serve(request: Any, context: Context) -> Any:
             async with self.desk.answering(self.full_name, context) as answering:
-                self._admit(lasting=False)
+                self._admit(answering, lasting=False)
                 if streamed:
                     return await answer(self._each(request), context)
                 asked = self._read(request)
                 answering.container = getattr(asked, "container", "")
-                return await self._answer(answer, asked, context)
+                return await self._answer(answer, asked, answering)
 
         return serve
 
     async def _answer(
-        self, answer: Callable[..., Awaitable[Any]], asked: Message, context: Context
+        self, answer: Callable[..., Awaitable[Any]], asked: Message, answering: Answering
     ) -> Any:
         """Answer a request; one that names itself at most once."""
-        request = named(self.full_name, asked, self.desk.mark)
+        context = answering.context
+        request = named(self.full_name, asked, self.desk.mark, answering.caller.role)
         if request is None:
             return await answer(asked, context)
 
@@ -143,7 +146,7 @@ class _Call:
     def stream(self, answer: Callable[..., AsyncGenerator[Any, None]]) -> Any:
         async def serve(request: Any, context: Context) -> None:
             async with self.desk.answering(self.full_name, context) as answering:
-                self._admit(lasting=True)
+                self._admit(answering, lasting=True)
                 asked = self._read(request)
                 answering.container = getattr(asked, "container", "")
                 # Written here and not yielded: a call that is cut short while it writes would
@@ -156,15 +159,18 @@ class _Call:
 
     def exchange(self, answer: Callable[..., AsyncGenerator[Any, None]]) -> Any:
         async def serve(requests: AsyncIterator[bytes], context: Context) -> None:
-            async with self.desk.answering(self.full_name, context):
-                self._admit(lasting=True)
+            async with self.desk.answering(self.full_name, context) as answering:
+                self._admit(answering, lasting=True)
                 async with aclosing(answer(self._each(requests), context)) as parts:
                     async for part in parts:
                         await context.write(part)
 
         return serve
 
-    def _admit(self, *, lasting: bool) -> None:
+    def _admit(self, answering: Answering, *, lasting: bool) -> None:
+        callers = self.desk.callers
+        answering.know(callers.who(answering.context))
+        callers.refuse(self.full_name, answering.caller)
         changing = self.method in _CHANGING or FIELD in self.kind.DESCRIPTOR.fields_by_name
         self.desk.draining.admit(changing=changing, lasting=lasting)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from moorage.v1 import container_service_pb2 as wire
@@ -14,6 +14,7 @@ from moored.verbs.again import start_again
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from moorage.v1.container_pb2 import ContainerSpec
     from moored.api.once import Mark
     from moored.directory import Directory
     from moored.model.spec import Spec
@@ -34,13 +35,15 @@ class StartingDesk:
     """What of a spec this host leaves out."""
     seal: Callable[[bytes], str]
 
-    async def create(self, request: wire.CreateRequest, mark: Mark | None) -> wire.CreateResponse:
+    async def create(
+        self, request: wire.CreateRequest, mark: Mark | None, *, role: str
+    ) -> wire.CreateResponse:
         if not request.HasField("spec"):
             raise asked.refused("spec", "is required")
         if mark is not None and mark.begun is not None:
             snapshot = self.directory.peek(mark.begun.container).snapshot
             return self._created(snapshot)
-        spec = asked.spec(request.spec, self.seal)
+        spec = self._spec(request.spec, role)
         if request.validate_only:
             planned = await self.planner.of_spec(spec)
             container = pictures.container(planned.snapshot)
@@ -49,38 +52,45 @@ class StartingDesk:
         snapshot = await self.creator.create(spec, request=mark.request if mark else None)
         return self._created(snapshot)
 
+    def _spec(self, message: ContainerSpec, role: str) -> Spec:
+        return replace(asked.spec(message, self.seal), role=role)
+
     def _created(self, snapshot: Snapshot) -> wire.CreateResponse:
         return wire.CreateResponse(
             container=pictures.container(snapshot), warnings=self.warnings(snapshot.spec)
         )
 
-    async def start(self, request: wire.StartRequest, mark: Mark | None) -> wire.StartResponse:
+    async def start(
+        self, request: wire.StartRequest, mark: Mark | None, *, role: str
+    ) -> wire.StartResponse:
         _refuse_checkpoint(request)
         if request.etag and request.HasField("spec"):
             raise asked.refused("etag", "goes with a container only: a spec has none yet")
         if request.validate_only:
-            planned = await self._planned(request)
+            planned = await self._planned(request, role)
             return wire.StartResponse(
                 container=pictures.container(planned.snapshot),
                 already_running=planned.already_running,
                 plan=_plan(planned),
                 warnings=self.warnings(planned.snapshot.spec),
             )
-        outcome = await self._started(request, mark)
+        outcome = await self._started(request, mark, role)
         return wire.StartResponse(
             container=pictures.container(outcome.snapshot),
             already_running=outcome.already_running,
             warnings=self.warnings(outcome.snapshot.spec),
         )
 
-    async def _started(self, request: wire.StartRequest, mark: Mark | None) -> StartOutcome:
+    async def _started(
+        self, request: wire.StartRequest, mark: Mark | None, role: str
+    ) -> StartOutcome:
         named = mark.request if mark else None
         match request.WhichOneof("target"):
             case "spec" | "container" if mark is not None and mark.begun is not None:
                 return await start_again(self.starter, mark.request, mark.begun)
             case "spec":
                 return await self.starter.create_and_start(
-                    asked.spec(request.spec, self.seal), request=named
+                    self._spec(request.spec, role), request=named
                 )
             case "container":
                 container, generation = asked.required(request, "container"), asked.etag(request)
@@ -88,10 +98,10 @@ class StartingDesk:
             case _:
                 raise _no_target()
 
-    async def _planned(self, request: wire.StartRequest) -> Plan:
+    async def _planned(self, request: wire.StartRequest, role: str) -> Plan:
         match request.WhichOneof("target"):
             case "spec":
-                return await self.planner.of_spec(asked.spec(request.spec, self.seal))
+                return await self.planner.of_spec(self._spec(request.spec, role))
             case "container":
                 container, generation = asked.required(request, "container"), asked.etag(request)
                 return await self.planner.of_container(container, generation=generation)

@@ -143,7 +143,7 @@ async def _mounts(site: Site, ledger: Ledger, registry: Registry, limits: Limits
         now=site.clock.now,
         known=await ledger.volumes(),
     )
-    binds = Binds(site.allowed.bind_roots)
+    binds = Binds(lambda role: site.policies.allowed(role).bind_roots)
     return HostMounts(volumes, directories, binds, patience=CALL_SHARE * limits.undo)
 
 

@@ -189,5 +189,5 @@ def _site(settings: Settings, address: str, places: Places | None) -> Site:
 def _mounts(site: Site, directory: Directory, limits: Limits) -> HostMounts:
     directories = VolumeDirectories(site.settings.root)
     volumes = Volumes(Sealed(), directories, containers=directory.all, now=site.clock.now)
-    binds = Binds(site.allowed.bind_roots)
+    binds = Binds(lambda role: site.policies.allowed(role).bind_roots)
     return HostMounts(volumes, directories, binds, patience=CALL_SHARE * limits.undo)

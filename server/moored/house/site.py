@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from moored.failpoints import NONE, Failpoints
-from moored.model.policy import LOCAL, Policy
+from moored.policy_book import PolicyBook
 from moored.storage.mounting import HostKernel
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from moored.config import Settings
     from moored.containerd.places import Places
-    from moored.model.policy import Allowance
     from moored.oci.host_hooks import HostHook
     from moored.saga import Clock
     from moored.storage.mounting import Kernel
@@ -38,14 +37,6 @@ class Site:
     failpoints: Failpoints = NONE
     clock: Clock
     kernel: Kernel = field(default_factory=HostKernel)
-    policy: Policy = field(default_factory=Policy)
+    policies: PolicyBook = field(default_factory=PolicyBook)
     hooks: Sequence[HostHook] = ()
     """The host's, for containers that they are meant for."""
-
-    @property
-    def allowed(self) -> Allowance:
-        """Return what callers may ask for: all of them are of one role yet."""
-        allowed = self.policy.of(LOCAL)
-        if self.settings.allow_host_network:
-            return replace(allowed, host_network=True)
-        return allowed

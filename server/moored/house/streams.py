@@ -67,7 +67,7 @@ def executor(ground: Ground) -> Executor:
         owner=ground.owner,
         clock=ground.site.clock,
         new_id=_new_id,
-        allowed=ground.site.allowed,
+        allowed=ground.site.policies.allowed,
     )
 
 

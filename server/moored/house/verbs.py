@@ -111,7 +111,7 @@ def _admission(ground: Ground) -> Admission:
         runtimes=ground.site.runtimes,
         host_problems=_host_problems,
         host=Host.look,
-        allowed=ground.site.allowed,
+        allowed=ground.site.policies.allowed,
         joins=_joiner(ground).owners,
         networks=ground.networks,
         check_mounts=ground.mounts.check,
@@ -202,11 +202,11 @@ def _joiner(ground: Ground) -> Joiner:
 
 
 def _secrets(ground: Ground) -> SecretKeeper:
-    roots = ground.site.allowed.secret_roots
+    allowed = ground.site.policies.allowed
     return SecretKeeper(
         files=ground.adapters.secrets,
         unseal=ground.adapters.vault.open,
-        read=lambda path, limit: host_secrets.read(path, roots, limit),
+        read=lambda path, role, limit: host_secrets.read(path, allowed(role).secret_roots, limit),
     )
 
 

@@ -16,6 +16,7 @@ from moored.errors import Violation
 from moored.model import rules
 from moored.model.exits import Exit
 from moored.model.identity import ContainerId, RunId, run_id
+from moored.model.policy import LOCAL
 from moored.model.spec import Spec
 
 ExecId = NewType("ExecId", str)
@@ -38,6 +39,8 @@ class ExecSpec:
     user: str = ""
     tty: bool = False
     privileged: bool = False
+    role: str = LOCAL
+    """Of whoever asked for it. Not on the wire."""
 
 
 class Phase(StrEnum):

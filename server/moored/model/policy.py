@@ -10,8 +10,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 LOCAL: Final = "local"
-"""Whoever may open the unix socket, or comes over the loopback."""
-ROLES: Final = frozenset({LOCAL})
+"""Whoever may open the unix socket, or comes over the loopback without TLS."""
+OPERATOR: Final = "operator"
+"""Calls everything, within its own allowance."""
+VIEWER: Final = "viewer"
+"""Reads."""
+ROLES: Final = frozenset({LOCAL, OPERATOR, VIEWER})
+"""Those that are there without a policy."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,15 @@ class Allowance:
 @dataclass(frozen=True)
 class Policy:
     roles: Mapping[str, Allowance] = field(default_factory=dict)
+    methods: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The full names of what each role of the policy's own may call."""
+    identities: Mapping[str, str] = field(default_factory=dict)
+    """URI or pattern -> role."""
+    trusted_proxies: tuple[str, ...] = ()
+    """URIs or patterns of those who may say who their own caller is."""
+
+    anonymous: str = ""
+    """The role of callers whom nobody asks for a certificate. Empty: they have none."""
 
     def of(self, role: str) -> Allowance:
         return self.roles.get(role, Allowance())

@@ -11,6 +11,7 @@ from moored.model.limits import NO_LIMITS, Resources, Rlimit
 from moored.model.mounts import Mount
 from moored.model.network import Attachment, Dns
 from moored.model.output import AS_SERVER, LogConfig
+from moored.model.policy import LOCAL
 from moored.model.ports import PortMapping
 from moored.model.restart import NO_RESTARTS, RestartPolicy
 from moored.model.secrets import Secret
@@ -107,6 +108,8 @@ class Spec:
 
     health_check: HealthCheck = NO_CHECK
     log_config: LogConfig = AS_SERVER
+    role: str = LOCAL
+    """Of whoever asked for it, by which every start of it is judged. Not on the wire."""
 
 
 def checkup_of(spec: Spec, image: Image) -> Checkup | None:

@@ -18,7 +18,7 @@ from moored.storage import kernel
 from moored.storage.mount_table import mounts_of, tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from moored.model.identity import RunId
 
@@ -51,26 +51,27 @@ class Source:
 
 
 class Binds:
-    def __init__(self, roots: Sequence[str]) -> None:
-        self._roots: Final = tuple(roots)
+    def __init__(self, roots: Callable[[str], Sequence[str]]) -> None:
+        """``roots`` are those of a role."""
+        self._roots: Final = roots
 
-    def check(self, mount: Mount) -> None:
+    def check(self, mount: Mount, role: str) -> None:
         """Raise if ``mount`` is not allowed, or not possible now. Makes nothing."""
-        self._look(mount, None).close()
+        self._look(mount, self._roots(role), None).close()
 
-    def hold(self, mount: Mount, run: RunId) -> Source:
+    def hold(self, mount: Mount, role: str, run: RunId) -> Source:
         """Open the source of ``mount`` for ``run``, and make it if that was asked for."""
-        return self._look(mount, run)
+        return self._look(mount, self._roots(role), run)
 
-    def _look(self, mount: Mount, run: RunId | None) -> Source:
+    def _look(self, mount: Mount, roots: Sequence[str], run: RunId | None) -> Source:
         where, missing = self._nearest(mount.source)
         try:
-            path = self._allowed(where, mount.source)
+            path = _allowed(where, mount.source, roots)
             _refuse_missing(mount, missing)
             for part in missing if run else ():
                 where, above = _made(where, part, run or ""), where
                 os.close(above)
-                path = self._allowed(where, mount.source)
+                path = _allowed(where, mount.source, roots)
             _check_propagation(mount, where)
         except OSError as error:
             os.close(where)
@@ -95,22 +96,24 @@ class Binds:
             else:
                 return found, missing
 
-    def _allowed(self, descriptor: int, source: str) -> str:
-        """Return where an open file is, or raise if that is outside of every root."""
-        path = _place(descriptor)
-        if any(_is_below(path, root) for root in self._real_roots()):
-            return path
-        known = ", ".join(self._roots) or "empty"
-        raise NotAllowed(f"{source!r} is outside of the server's bind_roots, which are {known}")
 
-    def _real_roots(self) -> Iterator[str]:
-        for root in self._roots:
-            with suppress(OSError):
-                descriptor = kernel.open_path(root, os.O_PATH, kernel.NO_MAGIC_LINKS)
-                try:
-                    yield _place(descriptor)
-                finally:
-                    os.close(descriptor)
+def _allowed(descriptor: int, source: str, roots: Sequence[str]) -> str:
+    """Return where an open file is, or raise if that is outside of every root."""
+    path = _place(descriptor)
+    if any(_is_below(path, root) for root in _real(roots)):
+        return path
+    known = ", ".join(roots) or "empty"
+    raise NotAllowed(f"{source!r} is outside of the server's bind_roots, which are {known}")
+
+
+def _real(roots: Sequence[str]) -> Iterator[str]:
+    for root in roots:
+        with suppress(OSError):
+            descriptor = kernel.open_path(root, os.O_PATH, kernel.NO_MAGIC_LINKS)
+            try:
+                yield _place(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def take_back(source: str, run: RunId) -> bool:

@@ -57,7 +57,8 @@ class Admission:
     runtimes: Runtimes
     host_problems: Callable[[Spec, Host], Sequence[Violation]]
     """What of a spec this host cannot do as it is now."""
-    allowed: Allowance
+    allowed: Callable[[str], Allowance]
+    """What a role may ask for."""
     host: Callable[[], Host]
     joins: Callable[[Spec], object]
     """Refuses what a spec shares with others and cannot."""
@@ -122,9 +123,10 @@ class Admission:
         return host, self.host_problems(spec, host)
 
     def _check_policy(self, spec: Spec, host: Host) -> None:
+        allowed = self.allowed(spec.role)
         found = [
-            *policy_rules.forbidden(spec, self.allowed),
-            *confinement.forbidden(spec, self.allowed, host),
+            *policy_rules.forbidden(spec, allowed),
+            *confinement.forbidden(spec, allowed, host),
         ]
         if not found:
             return

@@ -46,7 +46,8 @@ class Executor:
     owner: Owner
     clock: Clock
     new_id: Callable[[], ExecId]
-    allowed: Allowance
+    allowed: Callable[[str], Allowance]
+    """What a role may ask for."""
 
     async def connect(self, reference: str, spec: ExecSpec, wiring: Wiring) -> Session:
         """Begin a command whose streams the caller holds. It has to ``leave`` it at last."""
@@ -77,7 +78,7 @@ class Executor:
 
     def _refuse(self, spec: ExecSpec, *, connected: bool) -> None:
         _refuse_wrong(spec, connected=connected)
-        if spec.privileged and not self.allowed.privileged_exec:
+        if spec.privileged and not self.allowed(spec.role).privileged_exec:
             _refuse_privileged()
 
     async def _run(

@@ -94,7 +94,7 @@ class HostMounts:
         for number, mount in enumerate(spec.mounts):
             if mount.type is MountType.BIND:
                 with _told(f"spec.mounts[{number}]"):
-                    await self._ask(partial(self.binds.check, mount))
+                    await self._ask(partial(self.binds.check, mount, spec.role))
 
     async def provide(self, snapshot: Snapshot, into: Mounted, rootfs: Future[list[Layer]]) -> None:
         """Make and fill what is missing. ``rootfs`` is how the container's root is mounted."""
@@ -108,7 +108,7 @@ class HostMounts:
                     fill = await self._filling(one, rootfs) if fills else None
                     source = await self.volumes.provide(one, run, fill)
                 case MountType.BIND:
-                    source = await self._hold(one, run, into)
+                    source = await self._hold(one, snapshot.spec.role, run, into)
                 case MountType.TMPFS:
                     pass
             into.sourced.append(Sourced(one, source))
@@ -128,10 +128,10 @@ class HostMounts:
         run = run_id(ContainerId(container), resource.run)
         return await self._ask(partial(binds.take_back, path, run))
 
-    async def _hold(self, one: Placed, run: RunId, into: Mounted) -> str:
+    async def _hold(self, one: Placed, role: str, run: RunId, into: Mounted) -> str:
         with _told(one.field):
             source = await self._ask(
-                partial(self.binds.hold, one.mount, run), drop=lambda late: late.close()
+                partial(self.binds.hold, one.mount, role, run), drop=lambda late: late.close()
             )
         into.held.append((one, source))
         return source.path

@@ -36,8 +36,8 @@ class SecretKeeper:
     files: SecretFiles
     unseal: Callable[[str], bytes]
     """Raises ValueError for what it cannot open."""
-    read: Callable[[str, int], bytes]
-    """Reads a file of the host's of at most so many bytes. Raises OSError and ValueError."""
+    read: Callable[[str, str, int], bytes]
+    """Reads a file for a role, of at most so many bytes. Raises OSError and ValueError."""
 
     def planned(self, snapshot: Snapshot, run: int) -> Mapping[str, str]:
         """Return destination -> path on the host, as ``hand_out`` would."""
@@ -60,15 +60,17 @@ class SecretKeeper:
 
     def _contents(self, spec: Spec) -> list[Content]:
         return [
-            Content(self._content(secret, limit), secret.permissions, secret.uid, secret.gid)
+            Content(
+                self._content(secret, spec.role, limit), secret.permissions, secret.uid, secret.gid
+            )
             for secret, _, limit in _all(spec)
         ]
 
-    def _content(self, secret: Secret, limit: int) -> bytes:
+    def _content(self, secret: Secret, role: str, limit: int) -> bytes:
         try:
             if secret.sealed is not None:
                 return self.unseal(secret.sealed)
-            return self.read(secret.file, limit)
+            return self.read(secret.file, role, limit)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             what = f"file {secret.file!r}" if secret.file else "its value"
