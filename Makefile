@@ -1,7 +1,7 @@
 # What there is to do here. Each target sets up what it needs first: `make test` works in a
 # fresh clone, on a fresh Debian 12, as root.
 .DEFAULT_GOAL := help
-.PHONY: help trace setup demo test faults long soak mesh golden cover beside systemd stack wheel floor lint format protos states lock clean
+.PHONY: help trace setup demo test faults long soak mesh golden cover interop beside systemd stack wheel floor lint format protos states lock clean
 
 BIN := .venv/bin
 TYPED := server client tests demo tools
@@ -11,6 +11,14 @@ ARGS ?=
 WORKERS ?= 3
 MINUTES ?= 30
 SEED ?= 9
+# What the six languages need, as tools/setup.sh takes it. Newer ones that are on the PATH are used.
+INTEROP := protoc=protobuf-compiler /usr/include/google/protobuf/any.proto=libprotobuf-dev \
+	pkg-config=pkg-config g++=g++ grpc_cpp_plugin=protobuf-compiler-grpc \
+	/usr/include/grpcpp/grpcpp.h=libgrpc++-dev \
+	javac=openjdk-17-jdk-headless mvn=maven grpc_java_plugin=protobuf-compiler-grpc-java-plugin \
+	node=nodejs npm=npm cargo=cargo-web rustc=rustc-web \
+	ruby=ruby grpc_tools_ruby_protoc=ruby-grpc-tools \
+	/usr/share/doc/ruby-googleapis-common-protos-types=ruby-googleapis-common-protos-types
 LOCK := --quiet --upgrade --python-version 3.11 --universal --custom-compile-command "make lock"
 
 help: ## Say what there is
@@ -51,6 +59,11 @@ cover: setup ## Run all tests, and say which lines and branches none of them run
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
+interop: ## Build a program in each of six languages from the protos alone, and compare what they see
+	@tools/setup.sh $(INTEROP)
+	@$(MAKE) --no-print-directory -C tests/interop GO="$$(tools/go.sh)"
+	@$(BIN)/python -m pytest -m "real or interop" tests/interop $(ARGS)
+
 beside: ## Run the tests beside a real dockerd, which they start and end
 	@tools/setup.sh dockerd=docker.io
 	@$(BIN)/python -m pytest -m soak tests/e2e/test_beside_docker.py $(ARGS)
@@ -88,8 +101,10 @@ format: setup ## Format, and mend what ruff can mend
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
 
-protos: setup ## Generate the code of protos/ again
+protos: setup ## Generate the code of protos/ again, and the pages of docs/ that are made of them
 	@$(BIN)/python -m tools.protos
+	@$(BIN)/python -m tools.api
+	@$(BIN)/python -m tools.languages
 
 states: setup ## Ask the service again what each verb answers in each state, for docs/states.md
 	@$(BIN)/python -m tools.states
@@ -102,6 +117,6 @@ lock: setup ## Choose the newest versions of everything that development needs
 	@$(BIN)/uv pip compile $(LOCK) --group protos -o requirements-protos.lock
 
 clean: ## Remove what these targets made, environments included
-	rm -rf .venv .venv-floor .venv-protos .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-floor .venv-protos .venv-go .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf .import_linter_cache .coverage .coverage.* .cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -31,14 +31,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: takes minutes; only runs when -m names it")
+    config.addinivalue_line(
+        "markers", "interop: needs what `make interop` builds; only runs when -m names it"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "soak" in str(config.getoption("-m")):
-        return
-    long = [item for item in items if item.get_closest_marker("soak") is not None]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if item not in long]
+    named = str(config.getoption("-m"))
+    for marker in ("soak", "interop"):
+        if marker in named:
+            continue
+        others = [item for item in items if item.get_closest_marker(marker) is not None]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
 
 
 @pytest.fixture(scope="session")
