@@ -41,8 +41,8 @@ SHORT: Final = 12.0
 LONGEST_PAUSE: Final = 5.0
 """Seconds between two troubles; less, where it is all over soon."""
 SAMPLED_EVERY: Final = 5.0
-_DEFECT: Final = re.compile(r"^[0-9: .-]+ (ERROR|CRITICAL) (?!.*logger=grpc)")
-"""gRPC tells of callers that went away while they were answered as if that were one."""
+_DEFECT: Final = re.compile(r"^[0-9: .-]+ (ERROR|CRITICAL) (?!.*(logger=grpc|reason=[A-Z]))")
+"""Not: what a caller was told by its reason, and callers that gRPC saw go away."""
 LAST: Final = "soak-is-over"
 MOST_GROWTH: Final = 16 * 1024
 """Kilobytes, between the middle and the end of the stretch in which moored is spared."""
