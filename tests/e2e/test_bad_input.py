@@ -137,6 +137,11 @@ SPECS: list[tuple[str, dict[str, Any], str]] = [
     ("a cgroup with a NUL", {"cgroup_parent": "/x\0y"}, "spec.cgroup_parent"),
     ("a cgroup in a run's", {"cgroup_parent": f"/moorage/{ID}.1"}, "spec.cgroup_parent"),
     ("a user namespace", {"user_namespace": "auto"}, "spec.user_namespace"),
+    (
+        "realtime",
+        {"resources": Resources(cpu_rt_runtime=duration(0.01))},
+        "spec.resources.cpu_rt_runtime",
+    ),
     ("an SELinux label", {"selinux_label": "a:b"}, "spec.selinux_label"),
     ("a network that is not there", {"network": "nowhere"}, "spec.network"),
 ]

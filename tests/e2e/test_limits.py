@@ -68,6 +68,7 @@ async def test_a_container_gets_no_more_processor_time_than_its_quota(wire: Wire
     [
         ({"cpu_shares": 77}, "cpu/cpu.shares", "77"),
         ({"cpuset_cpus": "0", "cpuset_mems": "0"}, "cpuset/cpuset.cpus", "0"),
+        ({"memory_swappiness": 7}, "memory/memory.swappiness", "7"),
         ({"memory_reservation": 2**23}, "memory/memory.soft_limit_in_bytes", "8388608"),
         (
             {"memory_limit": 2**24, "memory_swap_limit": 2**25},

@@ -75,6 +75,7 @@ def test_sound_limits_are_not_complained_about(asked: dict[str, Any]) -> None:
         ("memory_swap_limit", {"memory_limit": 8 * MB, "memory_swap_limit": -2}),
         ("memory_reservation", {"memory_reservation": -1}),
         ("memory_reservation", {"memory_limit": 8 * MB, "memory_reservation": 8 * MB}),
+        ("memory_swappiness", {"memory_swappiness": 101}),
         ("pids_limit", {"pids_limit": -1}),
         ("pids_limit", {"pids_limit": 2**30}),
         ("cpu_shares", {"cpu_shares": 1}),
@@ -121,6 +122,14 @@ def test_each_rlimit_that_makes_no_sense_is_named(field: str, rlimits: list[Rlim
 def test_rlimits_may_be_without_limit() -> None:
     endless = [Rlimit("core", 5, UNLIMITED), Rlimit("stack", UNLIMITED, UNLIMITED)]
     assert list(limit_rules.rlimit_violations(endless)) == []
+
+
+def test_swappiness_is_v1s() -> None:
+    asked = Resources(memory_swappiness=0)
+    assert resources.translate(asked, V1, lambda _: (0, 0)) == {"memory": {"swappiness": 0}}
+    assert list(resources.violations(asked, V1)) == []
+    assert [v.field for v in resources.violations(asked, V2)] == ["resources.memory_swappiness"]
+    assert [v.field for v in resources.fixed(Resources(), asked)] == ["resources.memory_swappiness"]
 
 
 @pytest.mark.parametrize("host", [V1, V2], ids=["v1", "v2"])

@@ -395,7 +395,7 @@ class DnsConfig(_message.Message):
     def __init__(self, servers: _Optional[_Iterable[str]] = ..., searches: _Optional[_Iterable[str]] = ..., options: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Resources(_message.Message):
-    __slots__ = ("memory_limit", "memory_swap_limit", "memory_reservation", "pids_limit", "cpu_shares", "cpu_period", "cpu_quota", "nano_cpus", "cpuset_cpus", "cpuset_mems", "blkio_weight", "blkio_weights", "blkio_throttles", "hugepage_limits")
+    __slots__ = ("memory_limit", "memory_swap_limit", "memory_reservation", "pids_limit", "cpu_shares", "cpu_period", "cpu_quota", "nano_cpus", "cpuset_cpus", "cpuset_mems", "blkio_weight", "blkio_weights", "blkio_throttles", "hugepage_limits", "memory_swappiness", "cpu_rt_period", "cpu_rt_runtime")
     MEMORY_LIMIT_FIELD_NUMBER: _ClassVar[int]
     MEMORY_SWAP_LIMIT_FIELD_NUMBER: _ClassVar[int]
     MEMORY_RESERVATION_FIELD_NUMBER: _ClassVar[int]
@@ -410,6 +410,9 @@ class Resources(_message.Message):
     BLKIO_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     BLKIO_THROTTLES_FIELD_NUMBER: _ClassVar[int]
     HUGEPAGE_LIMITS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_SWAPPINESS_FIELD_NUMBER: _ClassVar[int]
+    CPU_RT_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    CPU_RT_RUNTIME_FIELD_NUMBER: _ClassVar[int]
     memory_limit: int
     memory_swap_limit: int
     memory_reservation: int
@@ -424,7 +427,10 @@ class Resources(_message.Message):
     blkio_weights: _containers.RepeatedCompositeFieldContainer[_resources_pb2.BlkioWeight]
     blkio_throttles: _containers.RepeatedCompositeFieldContainer[_resources_pb2.BlkioThrottle]
     hugepage_limits: _containers.RepeatedCompositeFieldContainer[_resources_pb2.HugepageLimit]
-    def __init__(self, memory_limit: _Optional[int] = ..., memory_swap_limit: _Optional[int] = ..., memory_reservation: _Optional[int] = ..., pids_limit: _Optional[int] = ..., cpu_shares: _Optional[int] = ..., cpu_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu_quota: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., nano_cpus: _Optional[int] = ..., cpuset_cpus: _Optional[str] = ..., cpuset_mems: _Optional[str] = ..., blkio_weight: _Optional[int] = ..., blkio_weights: _Optional[_Iterable[_Union[_resources_pb2.BlkioWeight, _Mapping]]] = ..., blkio_throttles: _Optional[_Iterable[_Union[_resources_pb2.BlkioThrottle, _Mapping]]] = ..., hugepage_limits: _Optional[_Iterable[_Union[_resources_pb2.HugepageLimit, _Mapping]]] = ...) -> None: ...
+    memory_swappiness: int
+    cpu_rt_period: _duration_pb2.Duration
+    cpu_rt_runtime: _duration_pb2.Duration
+    def __init__(self, memory_limit: _Optional[int] = ..., memory_swap_limit: _Optional[int] = ..., memory_reservation: _Optional[int] = ..., pids_limit: _Optional[int] = ..., cpu_shares: _Optional[int] = ..., cpu_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu_quota: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., nano_cpus: _Optional[int] = ..., cpuset_cpus: _Optional[str] = ..., cpuset_mems: _Optional[str] = ..., blkio_weight: _Optional[int] = ..., blkio_weights: _Optional[_Iterable[_Union[_resources_pb2.BlkioWeight, _Mapping]]] = ..., blkio_throttles: _Optional[_Iterable[_Union[_resources_pb2.BlkioThrottle, _Mapping]]] = ..., hugepage_limits: _Optional[_Iterable[_Union[_resources_pb2.HugepageLimit, _Mapping]]] = ..., memory_swappiness: _Optional[int] = ..., cpu_rt_period: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu_rt_runtime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Mount(_message.Message):
     __slots__ = ("type", "source", "destination", "read_only", "bind", "volume", "tmpfs")

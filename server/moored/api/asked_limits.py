@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from moored import errors
 from moored.api.asked_times import duration
+from moored.errors import Violation
 from moored.model.limits import BlkioThrottle, BlkioWeight, HugepageLimit, Resources, Rlimit
 
 if TYPE_CHECKING:
@@ -13,7 +15,16 @@ if TYPE_CHECKING:
     from moorage.v1 import container_pb2, resources_pb2
 
 
+_NO_REALTIME: Final = "is not served: what realtime there is, the cgroups above have to be given"
+
+
 def resources(message: container_pb2.Resources) -> Resources:
+    for name in ("cpu_rt_period", "cpu_rt_runtime"):
+        if message.HasField(name):
+            where = f"spec.resources.{name}"
+            raise errors.NotServed(
+                f"cannot serve {where}: it {_NO_REALTIME}", Violation(where, _NO_REALTIME)
+            )
     return Resources(
         memory_limit=message.memory_limit,
         memory_swap_limit=message.memory_swap_limit,
@@ -32,6 +43,9 @@ def resources(message: container_pb2.Resources) -> Resources:
             for t in message.blkio_throttles
         ),
         hugepage_limits=tuple(HugepageLimit(h.page_size, h.limit) for h in message.hugepage_limits),
+        memory_swappiness=(
+            message.memory_swappiness if message.HasField("memory_swappiness") else None
+        ),
     )
 
 

@@ -25,6 +25,7 @@ def resources(value: Resources) -> container_pb2.Resources | None:
         memory_limit=value.memory_limit,
         memory_swap_limit=value.memory_swap_limit,
         memory_reservation=value.memory_reservation,
+        memory_swappiness=value.memory_swappiness,
         pids_limit=value.pids_limit,
         cpu_shares=value.cpu_shares,
         cpu_period=_duration(value.cpu_period),

@@ -16,6 +16,7 @@ LARGEST: Final = 2**53
 """Of bytes and rates: JSON readers take no larger number for exact."""
 MOST_PIDS: Final = 2**22
 _SHARES: Final = range(2, 262144 + 1)
+_SWAPPINESS: Final = range(100 + 1)
 _WEIGHTS: Final = range(10, 1000 + 1)
 _PERIOD: Final = timedelta(milliseconds=100)
 _SHORTEST: Final = timedelta(milliseconds=1)
@@ -86,6 +87,8 @@ def _memory(asked: Resources) -> Iterator[Violation]:
         yield Violation("memory_reservation", f"must be between 0 and {LARGEST} bytes")
     elif reserved and limit and reserved >= limit:
         yield Violation("memory_reservation", "must be less than memory_limit")
+    if asked.memory_swappiness is not None and asked.memory_swappiness not in _SWAPPINESS:
+        yield Violation("memory_swappiness", "must be between 0 and 100")
 
 
 def _processors(asked: Resources) -> Iterator[Violation]:

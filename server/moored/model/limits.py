@@ -48,6 +48,7 @@ class Resources:
     blkio_weights: tuple[BlkioWeight, ...] = ()
     blkio_throttles: tuple[BlkioThrottle, ...] = ()
     hugepage_limits: tuple[HugepageLimit, ...] = ()
+    memory_swappiness: int | None = None
 
 
 NO_LIMITS: Final = Resources()

@@ -53,7 +53,9 @@ def translate(
 def changed(after: Resources, host: Host) -> dict[str, Any]:
     """Return what a runtime is told for a run under way: also that there is no limit any more."""
     free = _unlimited(host)
-    kept = replace(after, blkio_weights=(), blkio_throttles=(), hugepage_limits=())
+    kept = replace(
+        after, blkio_weights=(), blkio_throttles=(), hugepage_limits=(), memory_swappiness=None
+    )
     wanted = translate(kept, host, _no_device)
     return {name: free[name] | wanted.get(name, {}) for name in free if free[name]} | {
         name: part for name, part in wanted.items() if not free.get(name)
@@ -68,7 +70,12 @@ def fixed(before: Resources, after: Resources) -> Iterator[Violation]:
             yield Violation(f"resources.{field}", "cannot change while the container runs")
 
 
-_OF_NEW_RUNS: Final = ("blkio_weights", "blkio_throttles", "hugepage_limits")
+_OF_NEW_RUNS: Final = (
+    "blkio_weights",
+    "blkio_throttles",
+    "hugepage_limits",
+    "memory_swappiness",
+)
 
 
 def _no_device(path: str) -> DeviceNumber:
@@ -134,6 +141,11 @@ def _unfollowed(asked: Resources, host: Host) -> Iterator[tuple[str, str]]:
 
 
 def _unkept_memory(asked: Resources, host: Host) -> Iterator[tuple[str, str]]:
+    if asked.memory_swappiness is not None:
+        if "memory" not in host.capacity.usable:
+            yield "memory_swappiness", _needs("memory")
+        elif host.cgroup_mode == "v2":
+            yield "memory_swappiness", "is a setting of cgroups v1, and this host has v2"
     if not asked.memory_limit:
         return
     if "memory" not in host.capacity.usable:
@@ -193,6 +205,8 @@ def _memory(kept: Resources, host: Host) -> Json:
             memory["swap"] = kept.memory_swap_limit or kept.memory_limit
     if kept.memory_reservation:
         memory["reservation"] = kept.memory_reservation
+    if kept.memory_swappiness is not None:
+        memory["swappiness"] = kept.memory_swappiness
     return memory
 
 
