@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -23,22 +24,47 @@ if TYPE_CHECKING:
     from tests.real.site import Site
 
 
+FRONT: Final = "spiffe://mesh/front"
+_POLICY: Final = f"""\
+trusted_proxies = ["{FRONT}"]
+[identities]
+"spiffe://mesh/operators/*" = "operator"
+"spiffe://mesh/viewers/*" = "viewer"
+"""
+
+
 @dataclass(frozen=True)
 class Trust:
     """Who certifies whom between callers, Envoy and moored."""
 
     authority: Authority
     front: Pair
+    """Envoy's: towards its callers, and towards moored, which believes what it says of them."""
+    moored: Pair
     caller: Pair
+    """An operator's."""
+    viewer: Pair
 
     @classmethod
     def build(cls, directory: Path) -> Trust:
         authority = Authority(directory, "mesh")
         return cls(
             authority,
-            front=authority.issue("front", uri="spiffe://mesh/front"),
-            caller=authority.issue("caller", uri="spiffe://mesh/operator"),
+            front=authority.issue("front", uri=FRONT),
+            moored=authority.issue("moored"),
+            caller=authority.issue("caller", uri="spiffe://mesh/operators/one"),
+            viewer=authority.issue("viewer", uri="spiffe://mesh/viewers/one"),
         )
+
+    def settings(self, policy: Path) -> dict[str, str]:
+        """Return those of a moored that everybody here knows."""
+        policy.write_text(_POLICY)
+        return {
+            "tls_cert": str(self.moored.certificate),
+            "tls_key": str(self.moored.key),
+            "tls_client_ca": str(self.authority.certificate),
+            "policy": str(policy),
+        }
 
 
 class Mesh:
@@ -70,8 +96,6 @@ class Mesh:
             collector=collector,
         )
         bootstrap = Bootstrap(places)
-        if to is None:
-            bootstrap.speak_plainly()
         if change is not None:
             change(bootstrap)
         number = len(list(self._directory.glob("envoy*")))
@@ -81,9 +105,9 @@ class Mesh:
         finally:
             envoy.stop()
 
-    def wire(self, envoy: Envoy) -> Wire:
-        """Connect as a caller with a certificate."""
-        credentials = self.trust.authority.credentials(self.trust.caller)
+    def wire(self, envoy: Envoy, pair: Pair | None = None) -> Wire:
+        """Connect as somebody with a certificate: the operator, unless another is given."""
+        credentials = self.trust.authority.credentials(pair or self.trust.caller)
         return Wire(envoy.address, credentials=credentials)
 
 
@@ -93,23 +117,25 @@ def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
 
 
 @pytest.fixture(scope="session")
-def meshed(site: Site) -> Moored:
+def meshed(site: Site, trust: Trust) -> Moored:
     """The moored behind most Envoys."""
-    return on_loopback(site)
+    return on_loopback(site, trust)
 
 
 @pytest.fixture
-def own_moored_behind(site: Site) -> Iterator[Moored]:
+def own_moored_behind(site: Site, trust: Trust) -> Iterator[Moored]:
     """One that the test may stop."""
-    daemon = on_loopback(site)
+    daemon = on_loopback(site, trust)
     yield daemon
     if daemon.is_running():
         daemon.stop()
 
 
-def on_loopback(site: Site, *, spans_to: str = "") -> Moored:
-    """Return a moored that serves beside its socket on a port."""
-    daemon = site.moored(flags=("--listen", f"tcp://127.0.0.1:{unused_port()}"))
+def on_loopback(site: Site, trust: Trust, *, spans_to: str = "") -> Moored:
+    """Return a moored that serves beside its socket on a port, by TLS."""
+    policy = site.directory / f"policy-{secrets.token_hex(3)}.toml"
+    listen = ("--listen", f"tls://127.0.0.1:{unused_port()}")
+    daemon = site.moored(trust.settings(policy), flags=listen)
     daemon.spans_to = spans_to
     daemon.start()
     daemon.import_image(site.archive)
@@ -118,7 +144,7 @@ def on_loopback(site: Site, *, spans_to: str = "") -> Moored:
 
 def behind(moored: Moored, directory: Path, trust: Trust) -> Mesh:
     """Return what can be put in front of it."""
-    host, _, port = moored.command[-1].removeprefix("tcp://").rpartition(":")
+    host, _, port = moored.command[-1].removeprefix("tls://").rpartition(":")
     return Mesh(directory, trust, (host, int(port)))
 
 

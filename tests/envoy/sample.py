@@ -55,10 +55,6 @@ class Bootstrap:
         (host,) = self.connections["route_config"]["virtual_hosts"]
         return {"".join(route["match"].values()): route["route"] for route in host["routes"]}
 
-    def speak_plainly(self) -> None:
-        """Go to moored without TLS."""
-        del self.moored["transport_socket"]
-
     def look_often(self) -> None:
         """Ask moored for its health five times a second."""
         self.moored["health_checks"][0].update(interval="0.2s", no_traffic_interval="0.2s")

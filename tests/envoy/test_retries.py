@@ -20,7 +20,6 @@ from tests.envoy.killer import Killer, killing
 from tests.outside.containerd import task_list
 from tests.real.deadlines import eventually
 from tests.real.specs import sleeper
-from tests.real.wire import CALL_WITHIN, Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from tests.envoy.sample import Bootstrap
     from tests.real.moored import Moored
     from tests.real.site import Site
+    from tests.real.wire import Wire
 
 pytestmark = pytest.mark.real
 
@@ -40,6 +40,10 @@ FAILS = 10
 """Calls of a hundred that are answered with 503."""
 CUTS = 3
 """Answers of a hundred, in pieces as they come, that end with their connection."""
+
+
+PATIENCE = 300.0
+"""Seconds for a call, with all that it is asked again."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class Rough:
 async def rough(mesh: Mesh) -> AsyncIterator[Rough]:
     def fail(bootstrap: Bootstrap) -> None:
         bootstrap.let_fail(FAILS)
+        # Who the caller is was found out by the one in front, and nobody else gets in here.
+        bootstrap.connections["forward_client_cert_details"] = "FORWARD_ONLY"
 
     async with killing(mesh.upstream, CUTS) as killer:
         with mesh.front(fail, by=killer.place) as inner, mesh.front(to=inner) as outer:
@@ -134,7 +140,7 @@ async def _each(method: Any, requests: list[Any]) -> list[Any]:
 
     async def ask(request: Any) -> Any:
         async with turns:
-            return await method(request, timeout=CALL_WITHIN)
+            return await method(request, timeout=PATIENCE)
 
     return await asyncio.gather(*map(ask, requests))
 

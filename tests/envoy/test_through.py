@@ -16,7 +16,6 @@ import pytest
 from moorage.v1 import container_service_pb2 as service
 from moorage.v1 import exec_service_pb2
 from tests.envoy.conftest import behind, on_loopback
-from tests.real.certificates import Authority
 from tests.real.collector import collecting
 from tests.real.conversations import attached, executing
 from tests.real.crowd import STREAMS, Crowd
@@ -132,7 +131,7 @@ async def test_one_trace_goes_through_envoy_and_moored(
     site: Site, trust: Trust, tmp_path: Path
 ) -> None:
     with collecting() as collector:
-        moored = on_loopback(site, spans_to=collector.address)
+        moored = on_loopback(site, trust, spans_to=collector.address)
         mesh = behind(moored, tmp_path, trust)
         port = int(collector.address.rpartition(":")[2])
         with mesh.front(collector=port) as envoy:
@@ -153,18 +152,6 @@ async def test_one_trace_goes_through_envoy_and_moored(
 
 def _of_trace(collector: Collector) -> list[Span]:
     return [span for span in collector.spans if span.trace_id.hex() == TRACE]
-
-
-async def test_who_has_no_certificate_of_the_authority_gets_no_word(
-    plain: tuple[Mesh, Envoy], tmp_path: Path
-) -> None:
-    mesh, envoy = plain
-    foreign = Authority(tmp_path, "foreign").issue("caller", uri="spiffe://mesh/operator")
-    for pair in (None, foreign):
-        credentials = mesh.trust.authority.credentials(pair)
-        async with Wire(envoy.address, credentials=credentials) as wire:
-            found = await refused(wire.containers.List(service.ListRequest(), timeout=5))
-            assert (found.code, found.reason) == (grpc.StatusCode.UNAVAILABLE, "")
 
 
 @pytest.mark.soak
