@@ -72,6 +72,15 @@ def test_a_full_queue_says_when_to_come_again() -> None:
     assert retry.retry_delay.ToMilliseconds() == 1500
 
 
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+def test_what_is_unavailable_says_when_to_try_again_and_nothing_else_does(
+    kind: type[errors.MooredError],
+) -> None:
+    code, status = phrasebook.phrase(example(kind))
+    says = any(each.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for each in status.details)
+    assert says == (code is grpc.StatusCode.UNAVAILABLE or kind is errors.StartQueueFull)
+
+
 def test_what_went_wrong_in_the_undo_rides_along() -> None:
     error = errors.RuntimeRefused("cannot create task: no")
     error.add_note("cannot undo layer: busy")
