@@ -1,11 +1,14 @@
 # What there is to do here. Each target sets up what it needs first: `make test` works in a
 # fresh clone, on a fresh Debian 12, as root.
 .DEFAULT_GOAL := help
-.PHONY: help trace setup demo test faults long soak mesh golden cover interop beside systemd stack wheel floor lint format protos states lock clean
+.PHONY: help trace setup demo test compat faults long soak mesh golden cover interop beside systemd stack wheel floor lint format protos states lock clean
 
 BIN := .venv/bin
 TYPED := server client tests demo tools
 ARGS ?=
+# What `make compat` runs: all that depends on what containerd and its shims do.
+COMPAT := tests/contract $(addprefix tests/e2e/test_,containerd_dies.py recovery.py quick_exits.py \
+	container_service.py exec.py logs.py images.py bridge.py mounts.py terminal.py verbs.py)
 # Tests that run at the same time, each file of them in one place. 0: one after the other, in the
 # open, as a debugger and -s want them.
 WORKERS ?= 3
@@ -32,6 +35,14 @@ demo: setup ## Run one container from beginning to end, and prove that nothing i
 
 test: setup ## Run all tests; ARGS="-k name" or ARGS='-m "not real"' for some
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+compat: ## Run what knows containerd on 1.7 and 2.1 with their runc, and upgrade to them
+	@tools/setup.sh patchelf=patchelf
+	@$(BIN)/python -m tools.containerds
+	@for series in 1.7 2.1; do \
+		PATH="$(CURDIR)/.compat/$$series/bin:$$PATH" $(BIN)/python -m pytest -m real \
+			-n $(WORKERS) --dist loadfile $(COMPAT) $(ARGS) || exit 1; done
+	@$(BIN)/python -m pytest -m soak tests/compat $(ARGS)
 
 faults: setup ## Break every step, undo and release in every way: takes most of an hour
 	@$(BIN)/python -m pytest -m "real or soak" tests/e2e/test_matrix.py $(ARGS)

@@ -91,6 +91,8 @@ class Subject(ABC):
     """One containerd, seen by its wire."""
 
     program: Path = Path("/bin/busybox")
+    series: tuple[int, int] = (1, 6)
+    """Which containerd it is, or is like. Cases name what differs by it."""
 
     def __init__(self, address: str, root: Path, state: Path, namespace: str, files: Path) -> None:
         self.address: Final = address
@@ -346,6 +348,7 @@ class Real(Subject):
         seen = containerd.address
         super().__init__(seen.socket, seen.root, seen.state, namespace, files)
         self.containerd: Final = containerd
+        self.series = containerd.series
         self._stale: Final[list[Path]] = []
         """Sockets of shims that were killed: nobody else removes them."""
 
@@ -364,9 +367,16 @@ class Real(Subject):
         await eventually(lambda: not processes.is_alive(pid), f"{name} is dead")
 
     async def kill_shim(self, name: str, pid: int) -> None:
-        socket = (self.bundle(name) / "address").read_text().removeprefix("unix://")
+        socket = self._shim_address(name).removeprefix("unix://")
         os.kill(processes.shim_of(self.address, name), signal.SIGKILL)
         self._stale.append(Path(socket))
+
+    def _shim_address(self, name: str) -> str:
+        """Return where the shim listens: containerd 2.0 and later keep it among other things."""
+        told = self.bundle(name) / "bootstrap.json"
+        if told.exists():
+            return str(json.loads(told.read_text())["address"])
+        return (self.bundle(name) / "address").read_text()
 
     async def break_mid_create(self, request: tasks_pb2.CreateTaskRequest) -> None:
         """A FIFO that nobody reads holds the shim when the runtime has made the container."""

@@ -53,15 +53,26 @@ async def test_name_has_a_grammar(subject: Subject, name: str) -> None:
     assert (await refused(subject.record(name))).code is StatusCode.INVALID_ARGUMENT
 
 
+async def test_record_without_a_spec_is_refused_until_1_7(subject: Subject) -> None:
+    wanted = subject.wanted("spoiled")
+    wanted.ClearField("spec")
+    call = subject.call(
+        subject.containers.Create, containers_pb2.CreateContainerRequest(container=wanted)
+    )
+    if subject.series >= (1, 7):
+        assert (await call).container.id == "spoiled"
+    else:
+        assert (await refused(call)).code is StatusCode.INVALID_ARGUMENT
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
         lambda record: record.ClearField("runtime"),
-        lambda record: record.ClearField("spec"),
         lambda record: record.ClearField("snapshotter"),
         lambda record: record.labels.update({"k" * 3000: "v" * 3000}),
     ],
-    ids=["runtime", "spec", "snapshotter", "label"],
+    ids=["runtime", "snapshotter", "label"],
 )
 async def test_record_that_lacks_something_is_refused(
     subject: Subject, spoil: Callable[[containers_pb2.Container], None]

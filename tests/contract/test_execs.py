@@ -178,10 +178,8 @@ async def test_a_paused_task_takes_no_exec_and_a_kill_waits_for_the_thaw(subject
     await subject.start_exec("box", "cold")
     await subject.call(subject.tasks.Pause, tasks_pb2.PauseTaskRequest(container_id="box"))
     refusal = await refused(subject.prepare_exec("box", "late", "/bin/true"))
-    assert (refusal.code, refusal.details) == (
-        StatusCode.UNKNOWN,
-        "cannot exec in a paused state: unknown",
-    )
+    assert refusal.code is StatusCode.UNKNOWN
+    assert refusal.details.removesuffix(": unknown") == "cannot exec in a paused state"
     waiting = asyncio.create_task(subject.wait_exec("box", "cold"))
     await subject.kill_exec("box", "cold")
     assert not waiting.done()
@@ -194,10 +192,8 @@ async def test_an_exited_task_takes_no_exec(subject: Subject) -> None:
     await subject.running("box", ("/bin/true",))
     await subject.wait("box")
     refusal = await refused(subject.prepare_exec("box", "late", "/bin/true"))
-    assert (refusal.code, refusal.details) == (
-        StatusCode.UNKNOWN,
-        "cannot exec in a stopped state: unknown",
-    )
+    assert refusal.code is StatusCode.UNKNOWN
+    assert refusal.details.removesuffix(": unknown") == "cannot exec in a stopped state"
 
 
 async def test_execs_end_with_their_task_and_go_with_it(subject: Subject) -> None:

@@ -46,12 +46,11 @@ async def test_second_image_of_a_name_is_refused(subject: Subject) -> None:
     "spoil",
     [
         lambda image: image.ClearField("name"),
-        lambda image: image.ClearField("target"),
         lambda image: image.target.ClearField("size"),
         lambda image: image.target.ClearField("media_type"),
         lambda image: setattr(image.target, "digest", "none"),
     ],
-    ids=["name", "target", "size", "media type", "digest"],
+    ids=["name", "size", "media type", "digest"],
 )
 async def test_image_that_lacks_something_is_refused(
     subject: Subject, spoil: Callable[[images_pb2.Image], None]
@@ -59,6 +58,18 @@ async def test_image_that_lacks_something_is_refused(
     image = _image()
     spoil(image)
     assert (await refused(_create(subject, image))).code is StatusCode.INVALID_ARGUMENT
+
+
+async def test_image_without_a_target_ends_containerd_from_1_7_on(subject: Subject) -> None:
+    """So none is ever sent, not even with an update that leaves the target alone."""
+    image = _image()
+    image.ClearField("target")
+    refusal = await refused(_create(subject, image))
+    if subject.series >= (1, 7):
+        assert refusal.code is StatusCode.UNAVAILABLE
+        await subject.come_back()
+    else:
+        assert refusal.code is StatusCode.INVALID_ARGUMENT
 
 
 async def test_image_that_is_not_there_is_not_found(subject: Subject) -> None:
@@ -82,7 +93,9 @@ async def test_update_moves_a_name(subject: Subject) -> None:
 
 async def test_update_changes_what_its_mask_names(subject: Subject) -> None:
     await _create(subject, _image())
-    other = images_pb2.Image(name=NAME, labels={"contract/new": "yes"})
+    other = _image()
+    other.labels["contract/new"] = "yes"
+    other.labels["contract/name"] = "unchanged"
     mask = field_mask_pb2.FieldMask(paths=["labels.contract/new"])
     request = images_pb2.UpdateImageRequest(image=other, update_mask=mask)
     updated = await subject.call(subject.images.Update, request)

@@ -145,18 +145,18 @@ async def test_no_output_files_at_all_are_fine(subject: Subject) -> None:
 @pytest.mark.parametrize(
     ("program", "why"),
     [
-        ("/bin/none", "no such file or directory"),
-        ("/etc", "permission denied"),
-        ("none", "executable file not found in $PATH"),
+        ("/bin/none", {"no such file or directory"}),
+        ("/etc", {"permission denied", "is a directory"}),
+        ("none", {"executable file not found in $PATH"}),
     ],
 )
 async def test_program_that_cannot_run_fails_the_create(
-    subject: Subject, program: str, why: str
+    subject: Subject, program: str, why: set[str]
 ) -> None:
     refusal = await refused(subject.task("wrong", (program,)))
     assert refusal.code is StatusCode.UNKNOWN
     assert f'exec: "{program}"' in refusal.details
-    assert why in refusal.details
+    assert any(words in refusal.details for words in why)
     assert not subject.bundle("wrong").exists()
     assert (await refused(subject.delete("wrong"))).code is StatusCode.NOT_FOUND
 

@@ -31,6 +31,8 @@ UNSETTLED = {
     container_pb2.CONTAINER_STATE_STRANDED,
 }
 SETTLE_WITHIN = 60.0
+KEPT = frozenset({"layer", "output", "volume", "source"})
+"""What a container has from one run to the next."""
 
 
 async def settled_container(wire: Wire, reference: str) -> Container | None:
@@ -51,6 +53,18 @@ async def settled_container(wire: Wire, reference: str) -> Container | None:
 
     await eventually(at_rest, f"{reference} is at rest", within=SETTLE_WITHIN)
     return last[0]
+
+
+async def released(container: Container, moored: Moored) -> None:
+    """Return once a run that has ended holds nothing: its exit is shown before that."""
+    if container.status.state == container_pb2.CONTAINER_STATE_RUNNING:
+        return
+
+    def holds_nothing() -> bool:
+        mine = {kind for id_, kind in ledger_resources(moored) if id_ == container.id}
+        return mine <= KEPT
+
+    await eventually(holds_nothing, f"{container.id} lets go of its run", within=SETTLE_WITHIN)
 
 
 def assert_agreement(container: Container, moored: Moored, containerd: Containerd) -> bool:

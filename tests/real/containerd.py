@@ -7,6 +7,7 @@ it ever held, whatever state the tests left it in.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -48,6 +49,8 @@ disabled_plugins = [
 
 class Containerd:
     def __init__(self, directory: Path) -> None:
+        self.programs: Path | None = None
+        """Where it and its shims are from the next start on; None: on the PATH."""
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         self._config = directory / "containerd.toml"
@@ -58,19 +61,29 @@ class Containerd:
             log=directory / "log",
         )
 
+    @functools.cached_property
+    def series(self) -> tuple[int, int]:
+        """Return its major and minor version, such as 1 and 6."""
+        said = ctr(self.address, "default", "version")
+        major, minor = said.rpartition("Version:")[2].split()[0].lstrip("v").split(".")[:2]
+        return int(major), int(minor)
+
     @property
     def pid(self) -> int:
         return self._running.pid
 
     def start(self) -> None:
         """Start it, or start it again with all that it had."""
+        if self._process is not None:  # it ended by itself
+            self._process.wait(_END_WITHIN)
         address = self.address
         self._config.write_text(
             _CONFIG.format(root=address.root, state=address.state, socket=address.socket)
         )
         with address.log.open("ab") as log:
             self._process = subprocess.Popen(
-                ["containerd", "--config", str(self._config)],
+                [self._program, "--config", str(self._config)],
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -123,6 +136,15 @@ class Containerd:
             shutil.rmtree(_RUNTIME_STATES / name, ignore_errors=True)
             _remove_cgroups(name)
         shutil.rmtree(self._directory)
+
+    @property
+    def _program(self) -> str:
+        return str(self.programs / "containerd") if self.programs else "containerd"
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        path = os.environ["PATH"]
+        return {**os.environ, "PATH": f"{self.programs}:{path}" if self.programs else path}
 
     @property
     def _running(self) -> subprocess.Popen[bytes]:

@@ -1,0 +1,1 @@
+"""What is tested on releases of containerd and runc that are not installed."""
