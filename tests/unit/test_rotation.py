@@ -94,6 +94,17 @@ def test_what_was_let_go_of_gives_its_blocks_back_and_the_rest_is_as_it_was(
     assert run.stdout.read_bytes()[floor:] == numbered(floor // 64, 1024 - floor // 64)
 
 
+def test_one_that_was_cut_short_between_its_two_steps_is_completed_by_the_same_again(
+    run: RunOutput,
+) -> None:
+    write(run.stdout, numbered(0, 1024), at=1)
+    raise_floor(run.stdout, 10 * BLOCK)  # and then the server was killed
+    assert blocks(run.stdout) >= 16 * BLOCK
+    assert rotate(str(run.stdout), 10 * BLOCK) == 10 * BLOCK
+    assert blocks(run.stdout) <= 6 * BLOCK
+    assert run.stdout.read_bytes()[10 * BLOCK :] == numbered(640, 384)
+
+
 def test_a_line_that_begins_right_there_is_kept(run: RunOutput) -> None:
     write(run.stdout, numbered(0, 256), at=1)
     assert rotate(str(run.stdout), BLOCK) == BLOCK
