@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from moored.house.site import Site
 from moored.keepers.heartbeat import Heartbeat
 from moored.keepers.pulse import Pulse
 from moored.oci import cgroups, host_hooks
-from moored.telemetry import logging, metrics, process, tracing
+from moored.telemetry import exporting, logging, metrics, process, tracing
 from moored.telemetry.measures import Measures
 from moored.verbs.admission import Runtimes
 
@@ -75,6 +76,7 @@ class Observers:
 @asynccontextmanager
 async def _observed(settings: Settings) -> AsyncIterator[Observers]:
     """Trace and measure, and export the last of it once all else has ended."""
+    exporting.refuse_logs(os.environ)
     spans = tracing.configure(__version__, settings.instance)
     try:
         numbers = metrics.configure(__version__, settings.instance, settings.metrics_listen)

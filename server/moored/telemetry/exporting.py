@@ -38,6 +38,19 @@ def wants_otlp(signal: str, environ: Mapping[str, str], *, instead: str = "") ->
     return True
 
 
+def refuse_logs(environ: Mapping[str, str]) -> None:
+    """Refuse to export logs, which is not served: nobody shall wait for them in vain.
+
+    OpenTelemetry's SDK has that signal in a part that it does not call stable yet.
+    """
+    chosen = environ.get("OTEL_LOGS_EXPORTER", "").strip().lower()
+    if chosen not in ("", "none"):
+        raise SetupRefused(
+            f"cannot export logs by OTEL_LOGS_EXPORTER={chosen}: only none is served; lines go to"
+            " standard error, for --log-format json"
+        )
+
+
 def ended(end: Callable[[], object], name: str, within: float) -> bool:
     """Let ``end`` export what is left, and return whether that ended ``within`` seconds.
 
