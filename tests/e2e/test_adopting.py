@@ -16,13 +16,14 @@ import pytest
 
 from moorage.v1 import container_pb2
 from moorage.v1.container_pb2 import Mount, PortMapping, RestartPolicy, Secret
+from moorage.v1.container_service_pb2 import AuditRequest
 from tests.outside import processes
 from tests.outside.containerd import ctr
 from tests.real.agreement import assert_agreement, ledger_resources, settled_container
 from tests.real.deadlines import eventually
 from tests.real.offline import moored as run
 from tests.real.specs import OBEYS, shell, sleeper
-from tests.real.wire import Wire, refused
+from tests.real.wire import CALL_WITHIN, Wire, refused
 
 if TYPE_CHECKING:
     from moorage.v1.container_pb2 import Container, ContainerSpec
@@ -79,6 +80,7 @@ async def adopted(daemon: Moored, *words: str) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.timeout(300)  # fourteen containers, and three starts of moored
 async def test_what_runs_is_adopted_and_is_as_it_was(
     site: Site, own_moored: Moored, own_wire: Wire
 ) -> None:
@@ -111,8 +113,8 @@ async def test_what_runs_is_adopted_and_is_as_it_was(
     assert (await refused(own_wire.inspect("never"))).reason == "CONTAINER_NOT_FOUND"
     assert (await refused(own_wire.create(sleeper(name="web")))).reason == "NAME_TAKEN"
 
-    audit = await asyncio.to_thread(_audited, own_moored)
-    assert audit == []
+    audit = await own_wire.containers.Audit(AuditRequest(), timeout=CALL_WITHIN)
+    assert list(audit.findings) == []
     for one in await own_wire.list():
         await own_wire.cleanup(one.id, volumes=True)
     await own_wire.remove_volume("stays")
@@ -175,13 +177,6 @@ async def test_what_ended_meanwhile_ended_as_it_did_or_nobody_knows_how(
     for name in ("seen", "unseen"):
         await own_wire.remove(name)
     assert site.changes_since(before) == []
-
-
-def _audited(daemon: Moored) -> list[Any]:
-    daemon.stop()
-    found: list[Any] = run(daemon, "audit", "--json").answer["findings"]
-    daemon.start()
-    return found
 
 
 async def _runs(wire: Wire, name: str, run_: int) -> bool:
