@@ -1,7 +1,7 @@
 # What there is to do here. Each target sets up what it needs first: `make test` works in a
 # fresh clone, on a fresh Debian 12, as root.
 .DEFAULT_GOAL := help
-.PHONY: help trace setup demo test compat faults long soak mesh golden cover interop beside systemd stack wheel floor lint format protos states lock clean
+.PHONY: help trace setup demo test compat faults long soak fuzz mesh golden cover interop beside systemd stack wheel floor lint format protos states lock clean
 
 BIN := .venv/bin
 TYPED := server client tests demo tools
@@ -14,6 +14,9 @@ COMPAT := tests/contract $(addprefix tests/e2e/test_,containerd_dies.py recovery
 WORKERS ?= 3
 MINUTES ?= 30
 SEED ?= 9
+SECONDS ?= 60
+FUZZED := reference archive image_documents spec cni_result cni_configuration ledger_record policy \
+	fail_points passwd cgroup_numbers
 # What the six languages need, as tools/setup.sh takes it. Newer ones that are on the PATH are used.
 INTEROP := protoc=protobuf-compiler /usr/include/google/protobuf/any.proto=libprotobuf-dev \
 	pkg-config=pkg-config g++=g++ grpc_cpp_plugin=protobuf-compiler-grpc \
@@ -59,6 +62,11 @@ long: setup ## Run the long versions of the tests that have one
 mesh: setup ## Run what has to do with Envoy, retries and restarts, the long tests too
 	@$(BIN)/python -m pytest -m "real or soak" tests/envoy tests/e2e/test_shutdown.py \
 		tests/e2e/test_client_retries.py $(ARGS)
+
+fuzz: setup ## Look for bytes that break a parser, for SECONDS=60 each, where coverage leads
+	@$(BIN)/uv pip install --quiet --group fuzz
+	@for name in $(FUZZED); do echo "fuzz: $$name"; \
+		$(BIN)/python -m tests.fuzz $$name $(SECONDS) || exit 1; done
 
 golden: ## Compare what requests become with what dockerd makes of them
 	@tools/setup.sh dockerd=docker.io
