@@ -13,13 +13,14 @@ _LONGEST_SOCKET: Final = 107
 def target(address: str) -> str:
     """Return what gRPC calls ``address``; raise ValueError for what cannot be one.
 
-    ``unix:///PATH`` and ``tcp://HOST:PORT`` are what moored listens on. Whatever else gRPC can
-    resolve (``dns:///…``, ``HOST:PORT``) is passed on as it is.
+    ``unix:///PATH``, ``tls://HOST:PORT`` and ``tcp://HOST:PORT`` are what moored listens on.
+    Whatever else gRPC can resolve (``dns:///…``, ``HOST:PORT``) is passed on as it is.
     """
     if (path := socket_path(address)) is not None:
         return f"unix:{_checked(path, address)}"
-    if address.startswith("tcp://"):
-        return _checked_port(address.removeprefix("tcp://"), address)
+    for scheme in ("tcp://", "tls://"):
+        if address.startswith(scheme):
+            return _checked_port(address.removeprefix(scheme), address)
     if not address or any(c.isspace() for c in address):
         raise _refused(address, "it must be unix:///PATH or tcp://HOST:PORT")
     return address
@@ -44,7 +45,7 @@ def _checked(path: str, address: str) -> str:
 def _checked_port(place: str, address: str) -> str:
     host, _, port = place.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise _refused(address, "it must be tcp://HOST:PORT")
+        raise _refused(address, f"it must be {address[:6]}HOST:PORT")
     return place
 
 

@@ -8,6 +8,7 @@ answers with the generated response. What gRPC offers is not hidden: every metho
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Self, Unpack
 
@@ -17,6 +18,7 @@ from moorage.archives import import_requests
 from moorage.changes import ANSWER_WITHIN, CHANGE_WITHIN, SLACK, Changes
 from moorage.connection import CallOptions, Connection
 from moorage.execs import Execs
+from moorage.tls import TLS, Tls
 from moorage.v1 import container_service_pb2 as wire
 from moorage.v1 import image_service_pb2 as image_wire
 from moorage.v1.container_service_pb2_grpc import ContainerServiceStub
@@ -44,14 +46,20 @@ class Client(Changes, Execs, VolumeCalls):
         *,
         timeout: float | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        tls: Tls | None = None,
         options: Sequence[tuple[str, int | str]] = (),
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
     ) -> None:
-        """Take ``unix:///PATH``, ``tcp://HOST:PORT`` or anything else that gRPC resolves.
+        """Take ``unix:///PATH``, ``tls://HOST:PORT`` or anything else that gRPC resolves.
+
+        With ``tls://`` the files are those of ``tls``, or else of ``MOORAGE_TLS_*``.
 
         ``timeout`` is for calls that bring none, in place of each method's own. The client
         belongs to the event loop that runs now.
         """
+        if address.startswith(TLS) and credentials is None:
+            tls = tls or Tls.of_environment(os.environ)
+            credentials, options = tls.credentials(), [*tls.options, *options]
         self._connection = Connection(
             address,
             timeout=timeout,

@@ -41,6 +41,8 @@ def meaning(error: AioRpcError, to: str, *, address: str) -> MoorageError:
     code, details = error.code(), error.details() or "no reason given"
     if code in _BROKEN:
         why = _trouble(address) or details
+        if address.startswith("tls://"):  # gRPC does not tell why a handshake failed
+            why += "; its log has why, if it turned away our certificate"
         return Unreachable(f"cannot {to}: cannot reach moored at {address}: {why}", code=code)
     if code is StatusCode.DEADLINE_EXCEEDED:
         return DeadlinePassed(f"cannot {to}: moored at {address} did not answer in time", code=code)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from moored.api.server import SERVICES
 from moored.model.access import METHODS, Access, may_call, methods
 from moored.model.policy import LOCAL, OPERATOR, VIEWER, Policy
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "authorization.md"
 SERVED = {f"{s.full_name}/{m.name}" for s in SERVICES for m in s.methods}
 
 
@@ -54,3 +58,15 @@ def test_a_policy_cannot_give_the_built_in_roles_other_methods() -> None:
 def test_a_name_that_is_no_method_is_refused() -> None:
     with pytest.raises(ValueError, match="Strat"):
         methods(["moorage.v1.ContainerService/Strat"])
+
+
+def test_the_document_has_the_same_table() -> None:
+    rows = re.findall(
+        r"^\| `(\w+/\w+)` \| (\w+) \| (yes|no) \| yes \| yes \|$",
+        DOCUMENT.read_text(),
+        re.MULTILINE,
+    )
+    said = {f"moorage.v1.{method}": (access, viewer == "yes") for method, access, viewer in rows}
+    assert said == {
+        method: (access.value, access is Access.READ) for method, access in METHODS.items()
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -10,6 +10,7 @@ import click
 from moorage.addresses import DEFAULT_ADDRESS
 from moorage.cli import codes, texts
 from moorage.errors import MoorageError
+from moorage.tls import Tls
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -27,6 +28,7 @@ class Invocation:
     address: str = DEFAULT_ADDRESS
     timeout: float | None = None
     json: bool = False
+    tls: Tls = field(default_factory=Tls)
 
     def run(self, work: Callable[[Client], Coroutine[None, None, Answer]]) -> Answer:
         """Do ``work`` with a client, on an event loop of its own."""
@@ -35,7 +37,7 @@ class Invocation:
         from moorage.client import Client
 
         async def connected() -> Answer:
-            async with Client(self.address, timeout=self.timeout) as client:
+            async with Client(self.address, timeout=self.timeout, tls=self.tls) as client:
                 return await work(client)
 
         return asyncio.run(connected())

@@ -29,6 +29,7 @@ from moorage.cli.invocation import Invocation, complain
 from moorage.cli.parameters import address as an_address
 from moorage.cli.parameters import duration
 from moorage.errors import MoorageError
+from moorage.tls import Tls
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -75,20 +76,30 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     default=DEFAULT_ADDRESS,
     show_default=True,
     show_envvar=True,
-    help="Where moored listens: unix:///PATH or tcp://HOST:PORT.",
+    help="Where moored listens: unix:///PATH, tls://HOST:PORT or tcp://HOST:PORT.",
 )
+@click.option("--tls-ca", envvar="MOORAGE_TLS_CA", default="", help="Whom to believe, in PEM.")
+@click.option("--tls-cert", envvar="MOORAGE_TLS_CERT", default="", help="Who we are, in PEM.")
+@click.option("--tls-key", envvar="MOORAGE_TLS_KEY", default="", help="The key to that.")
+@click.option(
+    "--tls-server-name", envvar="MOORAGE_TLS_SERVER_NAME", default="",
+    help="What the server's certificate says, if not the address.",
+)  # fmt: skip
 @click.option("--timeout", type=duration, help="Give up after this long: 500ms, 10s, 5m.")
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
     help="Show the version.",
 )  # fmt: skip
 @click.pass_context
-def moorage(context: click.Context, address: str, timeout: timedelta | None) -> None:
+def moorage(context: click.Context, /, address: str, timeout: timedelta | None, **tls: str) -> None:
     """Start, inspect and clean up containers through moored."""
     if timeout is not None and not timeout:
         raise click.BadParameter("must be more than nothing", param_hint="--timeout")
     invocation: Invocation = context.obj
     invocation.address = address
+    invocation.tls = Tls(**{name.removeprefix("tls_"): value for name, value in tls.items()})
+    if bool(invocation.tls.cert) != bool(invocation.tls.key):
+        raise click.BadParameter("go together", param_hint="--tls-cert and --tls-key")
     invocation.timeout = None if timeout is None else timeout.total_seconds()
     if os.environ.get("NO_COLOR"):
         context.color = False
