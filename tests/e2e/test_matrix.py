@@ -20,7 +20,12 @@ import pytest
 from moorage.v1 import container_pb2, container_service_pb2
 from moored.model.resources import Kind
 from moored.verbs.steps import STEPS
-from tests.real.agreement import assert_agreement, ledger_resources, settled_container
+from tests.real.agreement import (
+    assert_agreement,
+    ledger_resources,
+    released,
+    settled_container,
+)
 from tests.real.mounts import bind, volume
 from tests.real.specs import shell, sleeper
 from tests.real.wire import CALL_WITHIN, Wire
@@ -202,6 +207,7 @@ def _come_back(daemon: Moored, *, killed: bool) -> None:
 
 async def _judge(wire: Wire, site: Site, daemon: Moored, container: Container, case: Case) -> None:
     """Ask the questions of a container that is there: is it true, and can it go on?"""
+    await released(container, daemon)
     runs = assert_agreement(container, daemon, site.containerd)
     if case.verb == "exit" and container.status.run and not runs:
         exit_ = container.status.exit
