@@ -62,10 +62,7 @@ class Passage:
         if self.mode == "own":
             return
         for chain in self._chains():
-            table = self._table(chain)
-            found = list(foreign_chains.tagged(table, self.bridge.interface, self.tag))
-            if found:
-                self.rules.run("".join(foreign_chains.removal(*rule) for rule in found))
+            self._leave_chain(chain)
         for old in self.old_tables:
             if old.exists():
                 old.close_for(self.bridge.interface, self.tag)
@@ -77,6 +74,19 @@ class Passage:
             self.rules.run(foreign_chains.accepts(place, self.bridge.interface, self.tag))
         except errors.NetworkFailed as error:
             raise _blocked(str(chain), f"it takes no rule of ours ({error})") from error
+
+    def _leave_chain(self, chain: Chain) -> None:
+        """Take our rules out of a table, though its owner may be changing it meanwhile."""
+        for rule in self._ours_in(chain):
+            try:
+                self.rules.run(foreign_chains.removal(*rule))
+            except errors.NetworkFailed:
+                if rule in self._ours_in(chain):
+                    raise
+
+    def _ours_in(self, chain: Chain) -> list[tuple[Chain, int]]:
+        table = self._table(chain)
+        return list(foreign_chains.tagged(table, self.bridge.interface, self.tag))
 
     def _refuse_in_own_mode(self, chain: str) -> None:
         if self.mode == "own":
@@ -94,7 +104,13 @@ class Passage:
         return foreign_chains.forwarding_chains(chains, self.bridge.families, ours=self.tag)
 
     def _table(self, chain: Chain) -> list[Thing]:
-        return self.rules.listing(f"list table {chain.home}")
+        """Return what is in a chain's table: nothing where its owner has removed it meanwhile."""
+        try:
+            return self.rules.listing(f"list table {chain.home}")
+        except errors.NetworkFailed:
+            if chain in self._chains():
+                raise
+            return []
 
 
 def _blocked(chain: str, why: str) -> errors.ForwardingBlocked:
