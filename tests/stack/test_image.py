@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from demo.demo import one_container
+from moored.model import capabilities
 from tests.outside.world import Place
 from tests.real.deadlines import until
 from tests.stack.docker import Docker
@@ -83,6 +84,11 @@ def of_this_test(site: Site, file: Path) -> Path:
     service = {
         "build": {"context": str(PROJECT), "network": "host", "args": {"BASE": BASE}},
         "command": [word for option in options.items() for word in option],
+        # Where root itself has not all capabilities, "privileged" cannot be had: what it has, then.
+        "privileged": False,
+        "cap_add": sorted(name.removeprefix("CAP_") for name in bounding_set()),
+        "security_opt": ["seccomp=unconfined", "systempaths=unconfined"],
+        "device_cgroup_rules": ["a *:* rwm"],
         "environment": {
             "MOORED_METRICS_LISTEN": "",
             "OTEL_EXPORTER_OTLP_ENDPOINT": "",
@@ -130,6 +136,13 @@ async def test_the_image_that_we_ship_passes_the_demo(
         raise
     finally:
         docker.compose(*files, "down")
+
+
+def bounding_set() -> frozenset[str]:
+    """Return the capabilities that root may have here, but for those that dockerd may not know."""
+    status = Path("/proc/self/status").read_text()
+    mask = int(status.partition("CapBnd:")[2].split()[0], 16)
+    return capabilities.of_mask(mask) - {"CAP_BPF", "CAP_PERFMON", "CAP_CHECKPOINT_RESTORE"}
 
 
 def inspected(docker: Docker, container: str, template: str) -> str:
