@@ -8,6 +8,7 @@ headers is ignored, and noted.
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+_KNOWN: Final[ContextVar[tuple[Context, Caller] | None]] = ContextVar("caller", default=None)
+"""The call that this task answers, or goes on with, and whose it is."""
 _SECURITY: Final = "transport_security_type"
 _URIS: Final = "peer_uri"
 """gRPC's name for the URIs among the names of a certificate, and for those alone."""
@@ -74,7 +77,18 @@ class Callers:
             )
 
     def who(self, context: Context) -> Caller:
-        """Return who calls. Raises IdentityMissing and NoRole."""
+        """Return who calls. Raises IdentityMissing and NoRole.
+
+        Also once the call has ended, to those who go on with it: gRPC itself must not be asked
+        then, since it crashes.
+        """
+        known = _KNOWN.get()
+        if known is None or known[0] is not context:
+            known = context, self._look(context)
+            _KNOWN.set(known)
+        return known[1]
+
+    def _look(self, context: Context) -> Caller:
         said = _header(context)
         if context.peer().startswith("unix:"):
             return Caller(LOCAL, "", ignored=bool(said))
