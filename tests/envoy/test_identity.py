@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from typing import TYPE_CHECKING
 
 import grpc
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from tests.envoy.conftest import Mesh
     from tests.envoy.process import Envoy
+    from tests.real.moored import Moored
 
 pytestmark = pytest.mark.real
 
@@ -70,3 +73,28 @@ async def test_who_has_no_certificate_of_the_authority_gets_no_word(
             async with Wire(address, credentials=credentials) as wire:
                 found = await refused(wire.containers.List(service.ListRequest(), timeout=5))
                 assert (found.code, found.reason) == (grpc.StatusCode.UNAVAILABLE, "")
+
+
+async def test_callers_who_go_away_at_once_leave_moored_alive(
+    own_moored_behind: Moored, own_mesh: Mesh
+) -> None:
+    """What goes on for a caller who has gone asks gRPC nothing about that call."""
+    address = "{}:{}".format(*own_mesh.upstream)
+    front = own_mesh.trust.authority.credentials(own_mesh.trust.front)
+    chance = random.Random(1)
+    async with Wire(address, credentials=front) as wire:
+        await wire.containers.List(service.ListRequest(), metadata=SAID, wait_for_ready=True)
+        for number in range(100):
+            names = [f"gone-{number}-{caller}" for caller in range(10)]
+            calls = [
+                wire.containers.Create(
+                    service.CreateRequest(spec=sleeper(name=name), request_id=name), metadata=SAID
+                )
+                for name in names
+            ]
+            await asyncio.sleep(chance.random() * 0.01)  # some have begun by then, some not
+            for call in calls:
+                call.cancel()
+    async with Wire(own_moored_behind.address) as local:
+        for container in await local.list():
+            await local.remove(container.id)
