@@ -110,6 +110,7 @@ def test_without_a_ledger_nothing_is_copied_and_none_is_made(site: Site, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.timeout(300)  # five commands, each of which is a program that starts
 async def test_an_audit_without_a_moored_finds_what_one_beside_it_would(
     site: Site, own_moored: Moored, own_wire: Wire
 ) -> None:
