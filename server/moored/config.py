@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import json
-import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -32,6 +31,8 @@ from moored.bridge_settings import BridgeSettings
 from moored.errors import SetupRefused
 from moored.telemetry import levels
 from moored.tls_settings import TLS, TlsSettings, missing
+from moored.units import Bytes, Seconds  # noqa: TC001  # pydantic reads it
+from moored.wire_settings import WireSettings
 
 DEFAULT_FILE: Final = Path("/etc/moorage/moored.toml")
 FILE_VARIABLE: Final = "MOORED_CONFIG"
@@ -43,10 +44,6 @@ _NETWORK: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}")
 _TCP: Final = re.compile(
     r"(?P<scheme>tcp|tls)://(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:\[\]/]+)):(?P<port>[0-9]{1,5})"
 )
-_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m|h)?")
-_DURATIONS: Final = {None: 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_SIZE: Final = re.compile(r"([0-9]+) ?(|B|KiB|MiB|GiB|TiB)")
-_SIZES: Final = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
 def socket_path(address: str) -> Path | None:
@@ -131,22 +128,6 @@ def _network(name: str) -> str:
     return name
 
 
-def _seconds(given: object) -> object:
-    if isinstance(given, str) and (match := _DURATION.fullmatch(given.strip())):
-        given = float(match[1]) * _DURATIONS[match[2]]
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < math.inf:
-        raise ValueError('must be more than 0 seconds, such as 10, "10s" or "500ms"')
-    return float(given)
-
-
-def _bytes(given: object) -> object:
-    if isinstance(given, str) and (match := _SIZE.fullmatch(given.strip())):
-        given = int(match[1]) * _SIZES[match[2]]
-    if isinstance(given, bool) or not isinstance(given, int) or given <= 0:
-        raise ValueError('must be a number of bytes, such as 1048576 or "1MiB"')
-    return given
-
-
 def _mode(given: object) -> object:
     if isinstance(given, str) and re.fullmatch(r"(0o)?[0-7]{1,4}", given):
         given = int(given, 8)
@@ -173,12 +154,10 @@ def _lower(given: object) -> object:
 
 
 Directory = Annotated[Path, AfterValidator(_absolute)]
-Seconds = Annotated[float, BeforeValidator(_seconds)]
-Bytes = Annotated[int, BeforeValidator(_bytes)]
 Listen = Annotated[str, AfterValidator(_listen)]
 
 
-class Settings(TlsSettings, BridgeSettings):
+class Settings(TlsSettings, BridgeSettings, WireSettings):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     root: Directory = Path("/var/lib/moorage")
@@ -224,7 +203,6 @@ class Settings(TlsSettings, BridgeSettings):
     largest_import: Bytes = 10 * 2**30
     largest_unpacked: Bytes = 20 * 2**30
     """What the layers of an import may unpack to, together."""
-    largest_message: Bytes = 4 * 2**20
     audit_interval: Seconds = 300.0
     orphan_grace: Seconds = 900.0
     """For how long something is to be on nobody's record before it is let go."""

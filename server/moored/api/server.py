@@ -42,6 +42,7 @@ from moored.api.watch import WatchDesk
 from moored.model.policy import LOCAL
 from moored.oci import confinement
 from moored.oci.host import Host
+from moored.wire_settings import channel_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,8 +65,6 @@ SERVICES: Final = (
 )
 RUNTIME_HEALTH: Final = "moorage.runtime"
 """The health service's name for: containerd answers."""
-MOST_PENDING: Final = 20_000
-"""Calls that may have arrived and wait for their handler."""
 _LAST_CALLS: Final = 1.0
 """Seconds that calls which are cut short have to be told so."""
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
@@ -125,12 +124,7 @@ class Server:
         server = grpc.aio.server(
             options=(
                 ("grpc.so_reuseport", 0),
-                ("grpc.max_receive_message_length", site.settings.largest_message),
-                ("grpc.keepalive_permit_without_calls", 1),
-                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-                # By itself gRPC has CANCELLED for some of a thousand calls that come at once.
-                ("grpc.server.max_pending_requests", MOST_PENDING),
-                ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING),
+                *channel_options(site.settings),
             )
         )
         server.add_generic_rpc_handlers(
