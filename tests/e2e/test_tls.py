@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-PORT = 47443
 WITHIN = 30
 MOORAGE = str(Path(sys.executable).parent / "moorage")
 
@@ -41,20 +41,23 @@ def test_a_viewer_comes_in_by_the_command_and_by_grpcurl(site: Site, tmp_path: P
     Path(ca).write_bytes(authority.certificate)
     policy = tmp_path / "policy.toml"
     policy.write_text('[identities]\n"spiffe://example.org/dash" = "viewer"\n')
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        place = f"localhost:{free.getsockname()[1]}"
+    there = f"tls://{place}"
     daemon = site.moored(
         {"tls_cert": cert, "tls_key": key, "tls_client_ca": ca, "policy": str(policy)},
-        flags=("--listen", f"tls://localhost:{PORT}"),
+        flags=("--listen", there),
     )
     daemon.start()
     try:
         tls = ("--tls-ca", ca, "--tls-cert", own, "--tls-key", own_key)
-        command = (MOORAGE, "-H", f"tls://localhost:{PORT}", *tls)
+        command = (MOORAGE, "-H", there, *tls)
         assert _said(*command, "ps").returncode == 0
         refused = _said(*command, "prune")
         assert "role 'viewer' may not" in refused.stderr
-        stranger = _said(MOORAGE, "-H", f"tls://localhost:{PORT}", "--tls-ca", ca, "ps")
+        stranger = _said(MOORAGE, "-H", there, "--tls-ca", ca, "ps")
         assert "cannot reach moored" in stranger.stderr
-        grpcurl = (str(BINARY), "-cacert", ca, "-cert", own, "-key", own_key, f"localhost:{PORT}")
+        grpcurl = (str(BINARY), "-cacert", ca, "-cert", own, "-key", own_key, place)
         listed = _said(*grpcurl, "moorage.v1.ContainerService/List")
         assert json.loads(listed.stdout) == {}, listed.stderr
         os.kill(daemon.pid, signal.SIGHUP)
