@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from moored.house.site import Site
 from moored.keepers.heartbeat import Heartbeat
 from moored.keepers.pulse import Pulse
 from moored.oci import cgroups, host_hooks
-from moored.telemetry import exporting, logging, metrics, process, tracing
+from moored.telemetry import log_export, logging, metrics, process, tracing
 from moored.telemetry.measures import Measures
 from moored.verbs.admission import Runtimes
 
@@ -53,7 +52,16 @@ _LAST_WORDS: Final = 10.0
 
 async def serve(settings: Settings, supervisor: Supervisor) -> None:
     """Serve until SIGTERM or SIGINT, and drain. Raises SetupRefused before anything began."""
-    logging.configure(settings.log_format, settings.log_level)
+    exported = log_export.configure(__version__, settings.instance)
+    logging.configure(settings.log_format, settings.log_level, also=exported.sink)
+    try:
+        await _keep_root(settings, supervisor)
+    finally:
+        await asyncio.to_thread(exported.shutdown)
+
+
+async def _keep_root(settings: Settings, supervisor: Supervisor) -> None:
+    """Serve as the only one with this root."""
     entrance = Entrance.of(settings)
     premises.refuse_unless_root()
     premises.make_directories(settings.root, settings.state)
@@ -76,7 +84,6 @@ class Observers:
 @asynccontextmanager
 async def _observed(settings: Settings) -> AsyncIterator[Observers]:
     """Trace and measure, and export the last of it once all else has ended."""
-    exporting.refuse_logs(os.environ)
     spans = tracing.configure(__version__, settings.instance)
     try:
         numbers = metrics.configure(__version__, settings.instance, settings.metrics_listen)

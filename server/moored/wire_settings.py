@@ -43,6 +43,8 @@ class WireSettings(BaseModel):
     """For how long it has time to give it, until its calls are cancelled."""
     keepalive_least_interval: Seconds = 10.0
     """Who asks us more often for one, is cut off as ENHANCE_YOUR_CALM: too_many_pings."""
+    channelz: bool = False
+    """Whether connections and calls are counted, and shown by gRPC's own service for it."""
 
 
 def channel_options(settings: WireSettings) -> tuple[tuple[str, int], ...]:
@@ -66,6 +68,7 @@ def channel_options(settings: WireSettings) -> tuple[tuple[str, int], ...]:
             "grpc.http2.min_ping_interval_without_data_ms",
             _milliseconds(settings.keepalive_least_interval),
         ),
+        ("grpc.enable_channelz", int(settings.channelz)),
         ("grpc.server.max_pending_requests", _MOST_PENDING),
         ("grpc.server.max_pending_requests_hard_limit", _MOST_PENDING),
     )

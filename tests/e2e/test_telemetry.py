@@ -220,3 +220,20 @@ def _measured(receiver: Receiver) -> set[tuple[str, str, str]]:
         for point in points
         if "error.type" in point
     }
+
+
+async def test_log_lines_leave_by_otlp_where_they_are_asked_for(site: Site, archive: Path) -> None:
+    with receiving(site.directory) as receiver:
+        daemon = site.moored()
+        daemon.spans_to, daemon.logs_too = receiver.address, True
+        daemon.start()
+        daemon.import_image(archive)
+        async with Wire(daemon.address) as wire:
+            box = await wire.run(sleeper(name="told"))
+            await wire.remove(box.id)
+        daemon.stop()
+        [line] = [log for log in receiver.logs() if log["body"]["stringValue"] == "Start OK"]
+        [trace] = {span.trace for span in receiver.spans() if span.name.endswith("/Start")}
+    facts = {pair["key"]: next(iter(pair["value"].values())) for pair in line["attributes"]}
+    assert facts["container"] == box.id
+    assert (line["severityText"], line["traceId"]) == ("INFO", trace)

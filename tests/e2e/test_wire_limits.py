@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import subprocess
 from typing import TYPE_CHECKING
 
 import grpc
@@ -11,6 +13,7 @@ import grpc.aio
 import pytest
 
 from moorage.v1 import container_pb2, container_service_pb2, container_service_pb2_grpc
+from tests.real.grpcurl import BINARY
 from tests.real.specs import sleeper
 from tests.real.wire import CALL_WITHIN, Wire
 
@@ -114,3 +117,24 @@ async def test_who_asks_for_signs_of_life_all_the_time_is_cut_off(limited: Moore
             return heard
 
     assert b"too_many_pings" in await asyncio.to_thread(ask)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_channelz_shows_connections_where_it_is_asked_for(site: Site, wanted: bool) -> None:
+    daemon = site.start_moored({"channelz": str(wanted).lower()})
+    method = "grpc.channelz.v1.Channelz/GetServers"
+    said = await asyncio.to_thread(
+        subprocess.run,
+        [str(BINARY), "-plaintext", "-unix", str(daemon.socket), method],
+        capture_output=True,
+        text=True,
+        timeout=WITHIN,
+    )
+    daemon.stop()
+    if not wanted:
+        assert "Unimplemented" in said.stderr
+        return
+    (server,) = json.loads(said.stdout)["server"]
+    (listening,) = server["listen_socket"]
+    assert str(daemon.socket) in listening["name"]
+    assert int(server["data"]["calls_started"]) > 0

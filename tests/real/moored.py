@@ -62,6 +62,8 @@ class Moored:
         """What else its environment has."""
         self.spans_to = ""
         """The address of a collector. Empty: nothing is exported."""
+        self.logs_too = False
+        """Whether log lines are exported, too."""
         self._containerd = containerd
         self._settings = dict(settings or {})
         self._flags = flags
@@ -96,6 +98,7 @@ class Moored:
             "MOORED_CONFIG": str(self._file),
             "MOORED_INSTANCE": self.instance,
             **(_exporting(self.spans_to) if self.spans_to else {}),
+            **({"OTEL_LOGS_EXPORTER": "otlp"} if self.logs_too else {}),
             **own,
             **self.variables,
         }

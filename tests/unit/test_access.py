@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from moored.api.server import SERVICES
+from moored.api.server import CHANNELZ, SERVICES
 from moored.model.access import METHODS, Access, may_call, methods
 from moored.model.policy import LOCAL, OPERATOR, VIEWER, Policy
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "authorization.md"
-SERVED = {f"{s.full_name}/{m.name}" for s in SERVICES for m in s.methods}
+SERVED = {f"{s.full_name}/{m.name}" for s in (*SERVICES, CHANNELZ) for m in s.methods}
 
 
 def test_every_method_of_every_service_is_in_the_table_and_nothing_else() -> None:
@@ -62,11 +62,14 @@ def test_a_name_that_is_no_method_is_refused() -> None:
 
 def test_the_document_has_the_same_table() -> None:
     rows = re.findall(
-        r"^\| `(\w+/\w+)` \| (\w+) \| (yes|no) \| yes \| yes \|$",
+        r"^\| `([\w.]+/\w+)` \| (\w+) \| (yes|no) \| yes \| yes \|$",
         DOCUMENT.read_text(),
         re.MULTILINE,
     )
-    said = {f"moorage.v1.{method}": (access, viewer == "yes") for method, access, viewer in rows}
+    said = {
+        method if "." in method else f"moorage.v1.{method}": (access, viewer == "yes")
+        for method, access, viewer in rows
+    }
     assert said == {
         method: (access.value, access is Access.READ) for method, access in METHODS.items()
     }

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 
 from moored.errors import SetupRefused
 from moored.telemetry import tracing
-from moored.telemetry.exporting import refuse_logs, wants_otlp
+from moored.telemetry.exporting import wants_otlp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,12 +124,6 @@ def test_the_standard_environment_decides_on_the_export(
 def test_an_export_that_is_not_served_is_refused(environ: dict[str, str]) -> None:
     with pytest.raises(SetupRefused, match="cannot export traces by OTEL_"):
         wants_otlp("traces", environ)
-
-
-def test_logs_that_would_not_be_exported_are_refused() -> None:
-    with pytest.raises(SetupRefused, match="cannot export logs by OTEL_LOGS_EXPORTER=otlp"):
-        refuse_logs({"OTEL_LOGS_EXPORTER": "otlp"})
-    refuse_logs({"OTEL_LOGS_EXPORTER": "none", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://x:1"})
 
 
 def test_a_disabled_sdk_makes_no_spans(monkeypatch: pytest.MonkeyPatch) -> None:

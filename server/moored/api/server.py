@@ -7,6 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import grpc
+from grpc_channelz.v1 import _async as channelz
+from grpc_channelz.v1 import channelz_pb2
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_health.v1.health import aio as health
@@ -63,6 +65,7 @@ SERVICES: Final = (
     image_service_pb2.DESCRIPTOR.services_by_name["ImageService"],
     volume_service_pb2.DESCRIPTOR.services_by_name["VolumeService"],
 )
+CHANNELZ: Final = channelz_pb2.DESCRIPTOR.services_by_name["Channelz"]
 RUNTIME_HEALTH: Final = "moorage.runtime"
 """The health service's name for: containerd answers."""
 _LAST_CALLS: Final = 1.0
@@ -130,10 +133,15 @@ class Server:
         server.add_generic_rpc_handlers(
             tuple(desk.handlers(service, servicers[service.name]) for service in SERVICES)
         )
+        if site.settings.channelz:
+            server.add_generic_rpc_handlers((desk.handlers(CHANNELZ, channelz.ChannelzServicer()),))
         checks = health.HealthServicer()
         add_HealthServicer_to_server(checks, server)
         names = [service.full_name for service in SERVICES]
-        reflection.enable_server_reflection([*names, HEALTH, reflection.SERVICE_NAME], server)
+        shown = [CHANNELZ.full_name] if site.settings.channelz else []
+        reflection.enable_server_reflection(
+            [*names, *shown, HEALTH, reflection.SERVICE_NAME], server
+        )
         server.add_generic_rpc_handlers((desk.strangers(),))
         built = cls(server, checks, draining, house.feed, house.streams)
         pulse.changed = built.tell_runtime

@@ -25,6 +25,8 @@ class Access(Enum):
     """Makes, starts, ends or removes something of moored's."""
     ENTER = "enters"
     """Runs a command in a container, or writes to what runs there."""
+    OBSERVE = "observes"
+    """Sees who else is connected, and from where."""
 
 
 _CONTAINERS: Final = {
@@ -43,11 +45,18 @@ _EXECS: Final = {
 }
 _IMAGES: Final = {Access.READ: ("List",), Access.CHANGE: ("Import", "Remove")}
 _VOLUMES: Final = {Access.READ: ("Inspect", "List"), Access.CHANGE: ("Create", "Remove", "Prune")}
-_SERVICES: Final = {
+_CHANNELZ: Final = {
+    Access.OBSERVE: (
+        "GetTopChannels", "GetServers", "GetServer", "GetServerSockets", "GetChannel",
+        "GetSubchannel", "GetSocket",
+    ),
+}  # fmt: skip
+_SERVICES: Final[Mapping[str, Mapping[Access, tuple[str, ...]]]] = {
     "moorage.v1.ContainerService": _CONTAINERS,
     "moorage.v1.ExecService": _EXECS,
     "moorage.v1.ImageService": _IMAGES,
     "moorage.v1.VolumeService": _VOLUMES,
+    "grpc.channelz.v1.Channelz": _CHANNELZ,
 }
 METHODS: Final[Mapping[str, Access]] = {
     f"{service}/{method}": access
@@ -55,7 +64,7 @@ METHODS: Final[Mapping[str, Access]] = {
     for access, names in methods.items()
     for method in names
 }
-"""Every method of every service of ours, by its full name."""
+"""Every method of every service that asks for a role, by its full name."""
 
 _BUILT_IN: Final[Mapping[str, frozenset[Access]]] = {
     LOCAL: frozenset(Access),

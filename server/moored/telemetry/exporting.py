@@ -15,7 +15,7 @@ SHUTDOWN_LIMIT: Final = 5.0
 
 
 def wants_otlp(signal: str, environ: Mapping[str, str], *, instead: str = "") -> bool:
-    """Return whether to export ``signal`` (traces, metrics) by OTLP over gRPC.
+    """Return whether to export ``signal`` (traces, metrics, logs) by OTLP over gRPC.
 
     Refuses an exporter or a protocol that is not served; ``instead`` says what there is.
     """
@@ -36,19 +36,6 @@ def wants_otlp(signal: str, environ: Mapping[str, str], *, instead: str = "") ->
                 f"cannot export {signal} by {name}={environ[name]}: only grpc is served"
             )
     return True
-
-
-def refuse_logs(environ: Mapping[str, str]) -> None:
-    """Refuse to export logs, which is not served: nobody shall wait for them in vain.
-
-    OpenTelemetry's SDK has that signal in a part that it does not call stable yet.
-    """
-    chosen = environ.get("OTEL_LOGS_EXPORTER", "").strip().lower()
-    if chosen not in ("", "none"):
-        raise SetupRefused(
-            f"cannot export logs by OTEL_LOGS_EXPORTER={chosen}: only none is served; lines go to"
-            " standard error, for --log-format json"
-        )
 
 
 def ended(end: Callable[[], object], name: str, within: float) -> bool:

@@ -19,6 +19,8 @@ from moored.telemetry import levels
 from moored.telemetry.concern import current
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from loguru import Message, Record
 
 _LIBRARIES: Final = "WARNING"
@@ -30,8 +32,14 @@ _COLOURED: Final = (
 _PLAIN: Final = ("{time:YYYY-MM-DD HH:mm:ss.SSS} {level: <7} {message}", "\n{exception}")
 
 
-def configure(form: Literal["text", "json"], level: str, stream: TextIO | None = None) -> None:
-    """Make ``stream`` (standard error if None) the only place that log lines go to.
+def configure(
+    form: Literal["text", "json"],
+    level: str,
+    stream: TextIO | None = None,
+    *,
+    also: Callable[[Message], None] | None = None,
+) -> None:
+    """Make ``stream`` (standard error if None) and ``also`` all that log lines go to.
 
     ``level`` is as ``moored.telemetry.levels`` has it.
     """
@@ -56,6 +64,8 @@ def configure(form: Literal["text", "json"], level: str, stream: TextIO | None =
             colorize=coloured,
             **options,
         )
+    if also is not None:
+        logger.add(also, format="{message}", **options)
     logging.basicConfig(handlers=[_Forward()], level=_LIBRARIES, force=True)
 
 
