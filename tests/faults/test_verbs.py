@@ -345,8 +345,9 @@ async def test_a_stopped_restart_removes_what_asked_for_it(world: World) -> None
     assert world.house.registry.all() == []
 
 
+@pytest.mark.parametrize("ended_meanwhile", [False, True])
 async def test_a_restart_is_finished_by_the_service_that_comes_after(
-    world: World, home: Path
+    world: World, home: Path, *, ended_meanwhile: bool
 ) -> None:
     world.fake.deafen(15)
     started = await world.start(name="web", stop_timeout=LONG)
@@ -355,8 +356,11 @@ async def test_a_restart_is_finished_by_the_service_that_comes_after(
     async with copied(world, home / "two") as after:
         await world.house.owner.drain(0)
         await world.house.keepers.exits.close()
+        if ended_meanwhile:
+            world.fake.exit(f"{started.id}.1", 0)
         await soon(after.house.keepers.recovery.run())
-        world.fake.exit(f"{started.id}.1", 0)
+        if not ended_meanwhile:
+            world.fake.exit(f"{started.id}.1", 0)
         await after.until("web", lambda view: view.snapshot.run == 2)
         await after.until("web", lambda view: isinstance(view.snapshot.state, Running))
         await soon(after.house.verbs.cleaner.cleanup("web", force=True, and_remove=True))

@@ -33,6 +33,7 @@ from moored.model.state import (
 from moored.telemetry.background import background
 from moored.verbs.interrupted import undo_interrupted
 from moored.verbs.remove import remove
+from moored.verbs.stop import START_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,7 +85,7 @@ class Recovery:
     process_ticks: Callable[[int], int]
     networks: Networks
     go_on_stopping: Callable[[ContainerId], None]
-    """Goes on with a stop that was under way, as soon as the claim is free."""
+    """Goes on with a stop or a restart that was under way, as soon as the claim is free."""
     streams: Streams
     tracer: Tracer
     rebooted: bool
@@ -128,6 +129,8 @@ class Recovery:
                     before = claim.snapshot
                     await self._mend(claim, tasks.get(claim.run_id))
                     await self.restarts.resume(claim)
+                    if _is_cut_short(before, claim.snapshot):
+                        self.go_on_stopping(container)
                     _tell(before, claim.snapshot)
                     claim.subject.recovered.set()
         except errors.ContainerNotFound:
@@ -189,8 +192,6 @@ class Recovery:
                 await claim.apply(Resumed(self.clock.now()), found)
             self.exits.watch(snapshot.id, snapshot.run)
             self.streams.recover(snapshot)
-            if isinstance(snapshot.state, Stopping):
-                self.go_on_stopping(snapshot.id)
 
     async def _lost(self, claim: Claim) -> None:
         """containerd has no task: the run is over once nothing of it is alive."""
@@ -205,6 +206,15 @@ class Recovery:
         """The record says it ran, and its process never began: the run is undone."""
         exit = unseen(Origin.UNKNOWN, self.clock.now())
         await self.exits.settle(claim, claim.snapshot.run, exit)
+
+
+def _is_cut_short(before: Snapshot, after: Snapshot) -> bool:
+    """Whether a stop has not come to its end, or a restart has its second half to come."""
+    if not isinstance(before.state, Stopping):
+        return False
+    return isinstance(after.state, Stopping) or (
+        isinstance(after.state, Exited) and after.intent == START_AGAIN
+    )
 
 
 def _tell(before: Snapshot, after: Snapshot) -> None:

@@ -102,7 +102,7 @@ class Joiner:
         except errors.ContainerNotFound as error:
             raise errors.ContainerNotFound(
                 f"cannot join {kind} of container {reference!r}: there is no such container",
-                container=reference,
+                reference=reference,
                 kind=kind,
             ) from error
         why = sharing.why_not_joinable(owner.spec, kind)
