@@ -91,6 +91,11 @@ class Connection:
             interceptors=interceptors(tracer),
         )
 
+    @property
+    def call_limit(self) -> float:
+        """Seconds for a call that has no limit of its own."""
+        return self._call_limit
+
     async def close(self) -> None:
         await self.channel.close()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from google.protobuf.any_pb2 import Any
 
 from moored.containerd.connection import Absent
+from moored.containerd.doubts import Doubts
 from moored.containerd.values import ContainerRecord, Runtime
 from moored.containerd_api import containers_pb2, containers_pb2_grpc, runc_options_pb2
 
@@ -26,6 +27,7 @@ class Containers:
     def __init__(self, connection: Connection, *, snapshotter: str = "overlayfs") -> None:
         self._connection = connection
         self._snapshotter = snapshotter
+        self._doubts = Doubts(connection.call_limit)
         self._rpc = containers_pb2_grpc.ContainersStub(connection.channel)
 
     async def create(self, record: ContainerRecord) -> None:
@@ -41,22 +43,24 @@ class Containers:
             snapshot_key=record.layer,
             extensions={_MARK: Any(type_url=_MARK, value=record.mark)} if record.mark else {},
         )
-        await self._connection.unary(
-            self._rpc.Create,
-            containers_pb2.CreateContainerRequest(container=container),
-            f"create containerd container {record.run!r}",
-            run=record.run,
-        )
+        with self._doubts.making(record.run):
+            await self._connection.unary(
+                self._rpc.Create,
+                containers_pb2.CreateContainerRequest(container=container),
+                f"create containerd container {record.run!r}",
+                run=record.run,
+            )
 
     async def delete(self, run: str) -> bool:
         """Delete the record, and return whether there was one."""
         request = containers_pb2.DeleteContainerRequest(id=run)
+        to = f"delete containerd container {run!r}"
         try:
-            await self._connection.unary(
-                self._rpc.Delete, request, f"delete containerd container {run!r}", run=run
-            )
+            await self._connection.unary(self._rpc.Delete, request, to, run=run)
         except Absent:
+            self._doubts.absent(run, to)
             return False
+        self._doubts.settle(run)
         return True
 
     async def get(self, run: str) -> ContainerRecord | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from moored.containerd.connection import Absent, Present
+from moored.containerd.doubts import Doubts
 from moored.containerd.values import Layer, LayerKind, Mount, Usage
 from moored.containerd_api import snapshots_pb2, snapshots_pb2_grpc
 
@@ -29,6 +30,7 @@ class Layers:
     def __init__(self, connection: Connection, snapshotter: str = "overlayfs") -> None:
         self._connection = connection
         self._snapshotter = snapshotter
+        self._doubts = Doubts(connection.call_limit)
         self._rpc = snapshots_pb2_grpc.SnapshotsStub(connection.channel)
 
     async def prepare(self, key: str, *, parent: str, labels: Mapping[str, str]) -> list[Mount]:
@@ -38,7 +40,8 @@ class Layers:
         )
         to = f"prepare layer {key!r}"
         try:
-            reply = await self._connection.unary(self._rpc.Prepare, request, to, layer=key)
+            with self._doubts.making(key):
+                reply = await self._connection.unary(self._rpc.Prepare, request, to, layer=key)
         except Present:
             mounts = await self.mounts(key)
             if mounts is None:  # a committed one of that name, or it went this very moment
@@ -63,12 +66,13 @@ class Layers:
     async def remove(self, key: str) -> bool:
         """Remove a layer, and return whether there was one."""
         request = snapshots_pb2.RemoveSnapshotRequest(snapshotter=self._snapshotter, key=key)
+        to = f"remove layer {key!r}"
         try:
-            await self._connection.unary(
-                self._rpc.Remove, request, f"remove layer {key!r}", layer=key
-            )
+            await self._connection.unary(self._rpc.Remove, request, to, layer=key)
         except Absent:
+            self._doubts.absent(key, to)
             return False
+        self._doubts.settle(key)
         return True
 
     async def commit(self, name: str, key: str, labels: Mapping[str, str]) -> None:
