@@ -209,6 +209,21 @@ async def test_exit_is_seen_by_whoever_follows(subject: Subject, connection: Con
     assert await Tasks(connection).wait(RUN) == seen.exit
 
 
+async def test_limits_of_a_task_that_has_ended_are_given_to_nobody(
+    subject: Subject, connection: Connection
+) -> None:
+    tasks = Tasks(connection)
+    limits = b'{"pids": {"limit": 100}}'
+    await _create(subject, connection, ["/bin/sh", "-c", "sleep 1000"])
+    await tasks.start(RUN, within=WITHIN)
+    assert await tasks.update(RUN, limits)
+    await tasks.kill(RUN, signal.SIGKILL)
+    await tasks.wait(RUN)
+    assert not await tasks.update(RUN, limits)
+    await tasks.delete(RUN)
+    assert not await tasks.update(RUN, limits)
+
+
 async def test_image_is_imported_used_and_removed(
     subject: Subject, connection: Connection, tmp_path: Path
 ) -> None:

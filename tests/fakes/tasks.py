@@ -172,6 +172,8 @@ class Tasks(tasks_pb2_grpc.TasksServicer):
         self, request: tasks_pb2.UpdateTaskRequest, context: Context
     ) -> empty_pb2.Empty:
         task = self._task(self._store.there(context), request.container_id)
+        if task.process.status == task_types_pb2.STOPPED:
+            raise unknown("cannot update a stopped container: unknown")
         self._store.tell(f"~task {task.process.id} {request.resources.value.decode()}")
         return empty_pb2.Empty()
 

@@ -138,7 +138,7 @@ class Tasks:
         return True
 
     async def update(self, run: RunId, resources: bytes) -> bool:
-        """Give the task the limits of ``resources``, JSON; return whether there was a task."""
+        """Give the task the limits of ``resources``, JSON; return whether it has not ended."""
         limits = any_pb2.Any(type_url=_RESOURCES, value=resources)
         request = tasks_pb2.UpdateTaskRequest(container_id=run, resources=limits)
         to = f"change limits of task {run!r}"
@@ -146,6 +146,12 @@ class Tasks:
             await self._connection.unary(self._rpc.Update, request, to, run=run)
         except Absent:
             return False
+        except errors.RuntimeRefused:
+            # Of one that has just ended the runtime says so in words alone.
+            task = await self.get(run)
+            if task is None or task.phase is Phase.STOPPED:
+                return False
+            raise
         return True
 
     async def resume(self, run: RunId) -> bool:
