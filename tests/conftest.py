@@ -109,6 +109,8 @@ def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     site: Site = request.getfixturevalue("site")
+    # What a module's own daemon had went with it, after its last test.
+    site.retire_stopped()
     before = site.seen()
     for daemon in site.daemons:
         daemon.mark()

@@ -141,6 +141,7 @@ async def test_a_ledger_that_cannot_be_read_is_moved_aside_and_kept(
     assert found is not None
     assert (found.status.state, found.status.pid) == (RUNNING, container.status.pid)
     await own_wire.remove(container.id)
+    _throw_away_what_was_kept(own_moored)
 
 
 async def test_a_ledger_that_can_be_read_is_replaced_only_by_force(
@@ -156,6 +157,7 @@ async def test_a_ledger_that_can_be_read_is_replaced_only_by_force(
     own_moored.start()
     assert (await own_wire.stop(container.id)).container.status.exit.code == 7
     await own_wire.remove(container.id)
+    _throw_away_what_was_kept(own_moored)
 
 
 async def test_what_ended_meanwhile_ended_as_it_did_or_nobody_knows_how(
@@ -177,6 +179,12 @@ async def test_what_ended_meanwhile_ended_as_it_did_or_nobody_knows_how(
     for name in ("seen", "unseen"):
         await own_wire.remove(name)
     assert site.changes_since(before) == []
+
+
+def _throw_away_what_was_kept(daemon: Moored) -> None:
+    """Do what is the operator's: a ledger that was moved aside is never deleted by moored."""
+    for path in daemon.root.glob("ledger.db.before-*"):
+        path.unlink()
 
 
 async def _runs(wire: Wire, name: str, run_: int) -> bool:

@@ -71,7 +71,7 @@ def _hang(site: Site) -> None:
     site.containerd.pause()
 
 
-@pytest.mark.parametrize("leave", [_kill, _stop, _hang])
+@pytest.mark.parametrize("leave", [pytest.param(_kill, marks=pytest.mark.soak), _stop, _hang])
 async def test_while_it_is_away_reads_go_on_changes_wait_and_nobody_dies(
     own_site: Site, leave: Callable[[Site], None]
 ) -> None:

@@ -116,8 +116,15 @@ async def test_on_a_disk_that_cannot_be_written_to_it_refuses_and_reads_what_is_
             await wire.remove(container.id)
 
 
-@pytest.mark.parametrize("point", ["before", "after"])
-@pytest.mark.parametrize("commits", [0, 1])
+@pytest.mark.parametrize(
+    ("commits", "point"),
+    [
+        (0, "after"),
+        (1, "before"),
+        pytest.param(0, "before", marks=pytest.mark.soak),
+        pytest.param(1, "after", marks=pytest.mark.soak),
+    ],
+)
 async def test_killed_in_a_commit_of_a_start_it_leaves_a_running_container_or_none(
     site: Site, point: str, commits: int
 ) -> None:
