@@ -48,7 +48,7 @@ compat: ## Run what knows containerd on 1.7 and 2.1 with their runc, and upgrade
 	@$(BIN)/python -m pytest -m soak tests/compat $(ARGS)
 
 faults: setup ## Break every step, undo and release in every way: takes most of an hour
-	@$(BIN)/python -m pytest -m "real or soak" tests/e2e/test_matrix.py $(ARGS)
+	@$(BIN)/python -m pytest -m "real or soak" -n $(WORKERS) tests/e2e/test_matrix.py $(ARGS)
 
 soak: setup ## Do anything, and kill everything, for MINUTES=30 with SEED=9
 	@$(BIN)/python -m pytest tests/soak/test_soak.py -s -o faulthandler_timeout=0 \

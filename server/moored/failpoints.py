@@ -5,7 +5,7 @@ term is an action, and how often it is taken before the next one's turn: ``2*off
 last one goes on for ever if it has no number, and is followed by ``off`` if it has one.
 
 Actions: ``off``; ``error`` and ``error(TEXT)``; ``delay(SECONDS)``; ``hang``, which ends with the
-time limit of what hangs; ``kill``, which is SIGKILL to moored itself.
+time limit of what hangs; ``kill`` and ``stop``, which are SIGKILL and SIGSTOP to moored itself.
 
 Names: ``start.STEP.before`` and ``.after``, inside the time limit of each step of a start;
 ``start.STEP.undo.before`` and ``.after``; ``release.KIND.before`` and ``.after``, where a resource
@@ -40,6 +40,7 @@ class Action(StrEnum):
     DELAY = "delay"
     HANG = "hang"
     KILL = "kill"
+    STOP = "stop"
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,8 @@ def _at(terms: Iterable[Term], taken: int) -> Term:
 def _act(name: str, term: Term) -> None:
     if term.action is Action.KILL:
         os.kill(os.getpid(), signal.SIGKILL)
+    if term.action is Action.STOP:
+        os.kill(os.getpid(), signal.SIGSTOP)
     if term.action is Action.ERROR:
         raise ToldToFail(term.argument or f"told to fail at {name}")
 

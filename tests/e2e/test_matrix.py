@@ -1,8 +1,12 @@
 """Every step, undo and release of a life, broken in each way, on the real thing.
 
-Whatever was told to fail, hang or kill moored, and wherever: once moored is there again the
-state is legal and true, nothing is left, the container can be started and cleaned up, and no
-exit is lost. The points come from the code: a new step or kind of resource joins by itself.
+Whatever failed, hung or was killed, and wherever: once moored is there again the state is legal
+and true, nothing is left, the container can be started and cleaned up, and no exit is lost. The
+points come from the code: a new step or kind of resource joins by itself.
+
+moored itself is told to fail, to hang and to kill itself. For what others do it stops at the
+point, every thread of it, until it is done to them: the caller goes away, containerd is killed
+and comes back, or answers nothing for a while, all shims are killed.
 
 A selection runs with all tests; ``make faults`` runs the whole.
 """
@@ -10,6 +14,8 @@ A selection runs with all tests; ``make faults`` runs the whole.
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,13 +26,16 @@ import pytest
 from moorage.v1 import container_pb2, container_service_pb2
 from moored.model.resources import Kind
 from moored.verbs.steps import STEPS
+from tests.outside import processes
 from tests.real.agreement import (
     assert_agreement,
     ledger_resources,
     released,
     settled_container,
 )
+from tests.real.deadlines import eventually
 from tests.real.mounts import bind, volume
+from tests.real.site import Site
 from tests.real.specs import shell, sleeper
 from tests.real.wire import CALL_WITHIN, Wire
 
@@ -38,12 +47,14 @@ if TYPE_CHECKING:
 
     from moorage.v1.container_pb2 import Container, ContainerSpec
     from tests.real.moored import Moored
-    from tests.real.site import Site
 
 pytestmark = pytest.mark.real
 
 NAME: Final = "life"
+SILENT_FOR: Final = 3.0
+"""Seconds: more than any step or undo has here."""
 ACTIONS: Final = ("error", "hang", "kill")
+STRUCK: Final = ("cancel", "containerd", "silence", "shim")
 SIDES: Final = ("before", "after")
 LIMITS: Final = {"step_timeout": "2s", "undo_timeout": "2s"}
 CODE: Final = 3
@@ -63,6 +74,9 @@ SELECTED: Final = frozenset(
     }
 )
 """Where moored is killed with all tests: a deed is done, and not on record."""
+SELECTED_STRUCK: Final = frozenset(
+    {("cancel", "start.task.after"), ("containerd", "start.task.after")}
+)
 BOUNDLESS: Final = frozenset({"start.record", "start.commit", "start.admit"})
 """What ends by itself and has no limit of its own: it is not told to hang."""
 
@@ -78,7 +92,8 @@ class Case:
         prefix = UNDONE if self.verb == "undo" else ""
         # The first commit is that of the partner.
         first = "1*off->" if self.point.startswith("ledger") else ""
-        return f"{prefix}{self.point}={first}1*{self.action}"
+        action = "stop" if self.action in STRUCK else self.action
+        return f"{prefix}{self.point}={first}1*{action}"
 
     def __str__(self) -> str:
         return f"{self.verb}-{self.point}-{self.action}"
@@ -94,7 +109,7 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    for action in ACTIONS:
+    for action in (*ACTIONS, *STRUCK):
         for side in SIDES:
             for step in STEPS:
                 if action != "hang" or f"start.{step}" not in BOUNDLESS:
@@ -105,13 +120,15 @@ def cases() -> Iterator[Case]:
                 yield Case("cleanup", f"release.{kind}.{side}", action)
                 if kind not in KEPT:
                     yield Case("exit", f"release.{kind}.{side}", action)
-    for action in ("error", "kill"):
+    for action in ("error", "kill", *STRUCK):
         yield Case("start", "ledger.commit.before", action)
     yield Case("start", "ledger.commit.after", "kill")
 
 
 def selected(case: Case) -> bool:
     """Whether a case runs with all tests."""
+    if case.action in STRUCK:
+        return (case.action, case.point) in SELECTED_STRUCK
     return case.action == "kill" and case.verb != "exit" and case.point in SELECTED
 
 
@@ -122,17 +139,29 @@ def parameters() -> list[ParameterSet]:
     ]
 
 
+@pytest.fixture(scope="module")
+def breakable(archive: Path) -> Iterator[Site]:
+    """A containerd that these tests may kill."""
+    built = Site(archive)
+    yield built
+    assert built.close() == []
+
+
 @pytest.mark.parametrize("case", parameters())
 async def test_whatever_breaks_the_world_is_mended(
-    site: Site, policy: Path, bind_root: Path, case: Case
+    breakable: Site, policy: Path, bind_root: Path, case: Case
 ) -> None:
+    site = breakable
     daemon = site.start_moored({**LIMITS, "policy": str(policy), "failpoints": case.script})
     spec = _spec(case, bind_root)
     before = site.look()
     async with Wire(daemon.address) as wire:
         await wire.create(sleeper(name=PARTNER, network="none"))
         passed = await _passed(wire, spec)
-        await _live(wire, case, spec)
+        living = asyncio.create_task(_live(wire, case, spec))
+        if case.action in STRUCK and case.about(passed):
+            await _strike(site, daemon, case, living)
+        await asyncio.gather(living, return_exceptions=case.action == "cancel")
     await asyncio.to_thread(_come_back, daemon, killed=case.action == "kill" and case.about(passed))
     async with Wire(daemon.address) as wire:
         container = await settled_container(wire, NAME)
@@ -160,6 +189,25 @@ async def _passed(wire: Wire, spec: ContainerSpec) -> set[str]:
     plan = (await wire.containers.Start(request, timeout=CALL_WITHIN)).plan
     kinds = {acquired.split(" ")[0] for step in plan.steps for acquired in step.acquires}
     return {step.name for step in plan.steps} | kinds
+
+
+async def _strike(site: Site, daemon: Moored, case: Case, living: asyncio.Task[None]) -> None:
+    """Do to others what the case says while moored stops at its point."""
+    await eventually(daemon.is_stopped, f"moored comes to {case.point}")
+    match case.action:
+        case "cancel":
+            living.cancel()
+            await asyncio.wait([living])
+        case "containerd":
+            site.containerd.kill()
+            await asyncio.to_thread(site.containerd.start)
+        case "silence":
+            site.containerd.pause()
+            asyncio.get_running_loop().call_later(SILENT_FOR, site.containerd.resume)
+        case "shim":
+            for pid in processes.shim_pids(site.containerd.address.socket):
+                os.kill(pid, signal.SIGKILL)
+    daemon.resume()
 
 
 async def _live(wire: Wire, case: Case, spec: ContainerSpec) -> None:

@@ -47,6 +47,15 @@ def shims(socket: str, instances: Iterable[str]) -> frozenset[str]:
     )
 
 
+def shim_pids(socket: str) -> set[int]:
+    """Return the shims of the containerd at ``socket``."""
+    return {
+        pid
+        for pid, words in command_lines()
+        if _SHIM in words[0] and _after(words, "-address") == socket
+    }
+
+
 def shim_of(socket: str, run: str) -> int:
     """Return the pid of the shim that holds ``run``."""
     for pid, words in command_lines():
@@ -63,6 +72,12 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] not in {"Z", "X"}
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether every thread of ``pid`` was stopped by a signal."""
+    stat = (_PROC / str(pid) / "stat").read_text()
+    return stat.rpartition(")")[2].split()[0] == "T"
 
 
 def end(pid: int, by: signal.Signals = signal.SIGTERM, *, within: float = 10.0) -> None:

@@ -7,6 +7,7 @@ signals. Nothing of it is imported.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -162,6 +163,13 @@ class Moored:
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def resume(self) -> None:
+        """Let it go on that stopped itself."""
+        self._running.send_signal(signal.SIGCONT)
+
+    def is_stopped(self) -> bool:
+        return self.is_running() and processes.is_stopped(self.pid)
 
     def import_image(self, archive: Path, name: str = "") -> None:
         """Import ``archive`` through the wire."""
