@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -62,5 +63,30 @@ def test_a_viewer_comes_in_by_the_command_and_by_grpcurl(site: Site, tmp_path: P
         assert json.loads(listed.stdout) == {}, listed.stderr
         os.kill(daemon.pid, signal.SIGHUP)
         assert _said(*command, "ps").returncode == 0
+    finally:
+        daemon.stop()
+
+
+def test_what_the_page_says_sets_it_up(site: Site, tmp_path: Path) -> None:
+    """The commands make the certificates; the policy is the page's, but for its own paths."""
+    page = (Path(__file__).parents[2] / "docs" / "authorization.md").read_text()
+    commands = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0]
+    subprocess.run(["sh", "-ec", commands], cwd=tmp_path, check=True, timeout=WITHIN)
+    tables = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    policy = tmp_path / "policy.toml"
+    policy.write_text(next(table for table in tables if "[identities]" in table))
+    files = {"tls_cert": "server.crt", "tls_key": "server.key", "tls_client_ca": "ca.crt"}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        there = f"tls://localhost:{free.getsockname()[1]}"
+    daemon = site.moored(
+        {**{name: str(tmp_path / file) for name, file in files.items()}, "policy": str(policy)},
+        flags=("--listen", there),
+    )
+    daemon.start()
+    try:
+        own = [str(tmp_path / name) for name in ("ca.crt", "client.crt", "client.key")]
+        tls = ("--tls-ca", own[0], "--tls-cert", own[1], "--tls-key", own[2])
+        assert _said(MOORAGE, "-H", there, *tls, "ps").returncode == 0
+        assert "role 'viewer' may not" in _said(MOORAGE, "-H", there, *tls, "prune").stderr
     finally:
         daemon.stop()
