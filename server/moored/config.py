@@ -31,7 +31,7 @@ from moored.bridge_settings import BridgeSettings
 from moored.errors import SetupRefused
 from moored.telemetry import levels
 from moored.tls_settings import TLS, TlsSettings, missing
-from moored.units import Bytes, Seconds  # noqa: TC001  # pydantic reads it
+from moored.units import Bytes, Seconds, absolute_file, lower
 from moored.wire_settings import WireSettings
 
 DEFAULT_FILE: Final = Path("/etc/moorage/moored.toml")
@@ -110,12 +110,6 @@ def _absolute(path: Path) -> Path:
     return path
 
 
-def _file(path: str) -> str:
-    if path and not path.startswith("/"):
-        raise ValueError("must be the absolute path of a file")
-    return path
-
-
 def _instance(name: str) -> str:
     if not _INSTANCE.fullmatch(name):
         raise ValueError("must be at most 31 of a-z, 0-9 and '-', and not begin with '-'")
@@ -149,10 +143,6 @@ def _pairs(given: object) -> object:
     return {name.strip(): binary.strip() for name, _, binary in pairs}
 
 
-def _lower(given: object) -> object:
-    return given.lower() if isinstance(given, str) else given
-
-
 Directory = Annotated[Path, AfterValidator(_absolute)]
 Listen = Annotated[str, AfterValidator(_listen)]
 
@@ -176,9 +166,9 @@ class Settings(TlsSettings, BridgeSettings, WireSettings):
     runtime: str = "runc"
     allow_host_network: bool = False
     """The policy's host_network, from before there was one."""
-    policy: Annotated[str, AfterValidator(_file)] = ""
+    policy: Annotated[str, AfterValidator(absolute_file)] = ""
     """The policy's file. Empty: its defaults."""
-    hooks_dir: Annotated[str, AfterValidator(_file)] = ""
+    hooks_dir: Annotated[str, AfterValidator(absolute_file)] = ""
     """Where hooks for containers are described. Empty: there are none."""
     network: Annotated[str, AfterValidator(_network)] = "bridge"
     """What a spec that names none means."""
@@ -192,7 +182,7 @@ class Settings(TlsSettings, BridgeSettings, WireSettings):
     """What the undo of each attachment needs."""
     cni_gc: bool = False
     """Nobody else uses these networks: at the start they forget what is not attached by us."""
-    firewall: Annotated[Literal["cooperate", "own"], BeforeValidator(_lower)] = "cooperate"
+    firewall: Annotated[Literal["cooperate", "own"], BeforeValidator(lower)] = "cooperate"
     """Whether rules of ours may go where others' drop what the bridge forwards."""
     concurrent_starts: Annotated[int, Field(ge=0)] = 0
     """0: twice the processors."""
@@ -209,7 +199,7 @@ class Settings(TlsSettings, BridgeSettings, WireSettings):
     event_retention: Annotated[int, Field(ge=1)] = 10_000
     failpoints: Annotated[str, AfterValidator(_failpoints)] = ""
     """For tests: where to fail, as ``moored.failpoints`` has it."""
-    output_driver: Annotated[Literal["file", "none"], BeforeValidator(_lower)] = "file"
+    output_driver: Annotated[Literal["file", "none"], BeforeValidator(lower)] = "file"
     """What becomes of containers' output, where their specs do not say."""
     output_max_size: Annotated[Bytes, Field(ge=16 * 2**10)] = 64 * 2**20
     output_max_files: Annotated[int, Field(ge=1, le=1000)] = 4
@@ -219,7 +209,7 @@ class Settings(TlsSettings, BridgeSettings, WireSettings):
     """HOST:PORT that Prometheus reads. Empty: no endpoint."""
     metrics_containers: bool = False
     """Whether there are numbers of each container, too."""
-    log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = "text"
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(lower)] = "text"
     log_level: Annotated[str, AfterValidator(_levels)] = "info"
     """As ``moored.telemetry.levels`` has it, such as "info,moored.network=debug"."""
 

@@ -6,27 +6,19 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 
+from moored.units import absolute_file, lower
+
 TLS: Final = "tls://"
 
 
-def _file(path: str) -> str:
-    if path and not path.startswith("/"):
-        raise ValueError("must be the absolute path of a file")
-    return path
-
-
-def _lower(given: object) -> object:
-    return given.lower() if isinstance(given, str) else given
-
-
 class TlsSettings(BaseModel):
-    tls_cert: Annotated[str, AfterValidator(_file)] = ""
+    tls_cert: Annotated[str, AfterValidator(absolute_file)] = ""
     """PEM: the server's certificate, and those between it and the root."""
-    tls_key: Annotated[str, AfterValidator(_file)] = ""
+    tls_key: Annotated[str, AfterValidator(absolute_file)] = ""
     """PEM, without a password."""
-    tls_client_ca: Annotated[str, AfterValidator(_file)] = ""
+    tls_client_ca: Annotated[str, AfterValidator(absolute_file)] = ""
     """PEM: whose certificates clients have."""
-    tls_client_auth: Annotated[Literal["require", "none"], BeforeValidator(_lower)] = "require"
+    tls_client_auth: Annotated[Literal["require", "none"], BeforeValidator(lower)] = "require"
     """none: clients show no certificate, and have the policy's role ``anonymous``, if any."""
 
 

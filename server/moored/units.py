@@ -1,4 +1,4 @@
-"""How settings write times and sizes: 10, "500ms", "1m"; 1048576, "1MiB"."""
+"""How settings are written: 10, "500ms", "1m"; 1048576, "1MiB"; absolute files; words."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ def size(given: object) -> object:
     if isinstance(given, bool) or not isinstance(given, int) or given <= 0:
         raise ValueError('must be a number of bytes, such as 1048576 or "1MiB"')
     return given
+
+
+def absolute_file(path: str) -> str:
+    if path and not path.startswith("/"):
+        raise ValueError("must be the absolute path of a file")
+    return path
+
+
+def lower(given: object) -> object:
+    return given.lower() if isinstance(given, str) else given
 
 
 Seconds = Annotated[float, BeforeValidator(seconds)]
