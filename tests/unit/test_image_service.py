@@ -113,6 +113,34 @@ async def test_wrong_streams_are_refused_by_field(
     assert store.images == {}
 
 
+class Full(Store):
+    """Takes one chunk, and no more."""
+
+    async def import_(
+        self,
+        chunks: AsyncIterator[bytes],
+        *,
+        limit: int,
+        name: str,
+        in_use: Callable[[str], Sequence[str]],
+    ) -> list[ImportedImage]:
+        await anext(chunks)
+        raise errors.ArchiveTooLarge("cannot import archive: it is larger than 1 byte")
+
+
+async def test_who_is_refused_while_writing_is_heard_out_before_the_answer() -> None:
+    heard: list[int] = []
+
+    async def requests() -> AsyncIterator[image_service_pb2.ImportRequest]:
+        for number in range(3):
+            heard.append(number)
+            yield chunk(b"x")
+
+    with pytest.raises(errors.ArchiveTooLarge):
+        await servicer(Full()).Import(requests(), CONTEXT)
+    assert heard == [0, 1, 2]
+
+
 async def test_images_are_listed() -> None:
     request = image_service_pb2.ImageServiceListRequest()
     answer = await servicer(Store({NAME: IMAGE})).List(request, CONTEXT)

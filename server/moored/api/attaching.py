@@ -62,7 +62,7 @@ class AttachDesk:
 async def _obey(requests: AsyncIterator[wire.AttachRequest], attachment: Attachment) -> None:
     async for request in requests:
         await _do(request, attachment)
-    await attachment.leave_stdin()
+    attachment.leave_stdin()
 
 
 async def _do(request: wire.AttachRequest, attachment: Attachment) -> None:

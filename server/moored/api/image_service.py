@@ -5,6 +5,8 @@ Raises what ``errors`` has; what that is on the wire, the phrasebook says.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from moorage.v1 import image_service_pb2, image_service_pb2_grpc
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from moored.containerd.images import ImportedImage
 
 LARGEST_CHUNK: Final = 1 << 20
+_LINGER: Final = 1.0
+"""Seconds for which a caller whose archive was refused may go on writing."""
 
 NamesInUse: TypeAlias = "Callable[[str], Sequence[str]]"
 
@@ -47,9 +51,13 @@ class ImageServicer(image_service_pb2_grpc.ImageServiceServicer):
         context: object,
     ) -> image_service_pb2.ImportResponse:
         name, chunks = await _opened(request_iterator)
-        imported = await self._images.import_(
-            chunks, name=name, limit=self._import_limit, in_use=self._names_in_use
-        )
+        try:
+            imported = await self._images.import_(
+                chunks, name=name, limit=self._import_limit, in_use=self._names_in_use
+            )
+        except errors.MooredError:
+            await _hear_out(request_iterator)
+            raise
         return image_service_pb2.ImportResponse(images=map(_image, imported))
 
     async def List(  # noqa: N802
@@ -102,6 +110,18 @@ async def _chunks(
         yield _chunk(first)
     async for request in requests:
         yield _chunk(request)
+
+
+async def _hear_out(requests: AsyncIterator[image_service_pb2.ImportRequest]) -> None:
+    """Let a refused caller finish writing, if that is soon.
+
+    grpc.aio's clients take a write that fails for the end of their call, INTERNAL, even if the
+    answer is on its way: whoever has written all hears why it was refused.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER):
+            async for _ in requests:
+                pass
 
 
 def _chunk(request: image_service_pb2.ImportRequest) -> bytes:

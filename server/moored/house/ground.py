@@ -98,7 +98,7 @@ class Ground:
             await edge.restore(() if ledger.rebooted else behind_edge(known))
         networks = build_networks(site, registry, edge, plugins)
         places = RunCgroups(settings.instance, registry)
-        streams = run_streams(site, adapters, owner, limits, places)
+        streams = run_streams(site, adapters, limits, places)
         stack.push_async_callback(streams.close)
         return cls(
             site=site,

@@ -119,7 +119,7 @@ async def offline(
         directory, owner = Directory(known), Owner()
         limits = Limits(settings.step_timeout, settings.undo_timeout)
         cgroups = RunCgroups(settings.instance, directory)
-        streams = run_streams(site, adapters, owner, limits, cgroups)
+        streams = run_streams(site, adapters, limits, cgroups)
         stack.push_async_callback(streams.close)
         edge = build_edge(settings, directory)
         stack.callback(edge.close)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from moored.house.ground import Ground
     from moored.house.site import Site
     from moored.model.identity import RunId
-    from moored.owner import Owner
     from moored.saga import Limits
     from moored.verbs.kill import Killer
     from moored.verbs.run_cgroups import RunCgroups
@@ -36,9 +35,7 @@ _END_SHARE = 0.4
 """How much of an undo's time execs have to end in order."""
 
 
-def run_streams(
-    site: Site, adapters: Adapters, owner: Owner, limits: Limits, places: RunCgroups
-) -> RunStreams:
+def run_streams(site: Site, adapters: Adapters, limits: Limits, places: RunCgroups) -> RunStreams:
     life = ExecLife(
         executions=adapters.executions,
         containers=adapters.containers,
@@ -56,7 +53,6 @@ def run_streams(
     return RunStreams(
         execs=ExecBook(life=life, patience=_END_SHARE * limits.undo),
         stdins=Stdins(channels=adapters.channels, closer=adapters.executions),
-        owner=owner,
     )
 
 

@@ -130,7 +130,7 @@ class Attachment:
         async with AsyncExitStack() as stack:
             if self._wants_stdin:
                 self._hold = self._attacher.streams.stdins.take(self._current("write to stdin of"))
-                stack.push_async_callback(self._hold.leave)
+                stack.callback(self._hold.leave)
             await stack.enter_async_context(self._reader)
             self._stack = stack.pop_all()
         return self
@@ -164,10 +164,10 @@ class Attachment:
     async def end_stdin(self) -> None:
         await self._stdin().end()
 
-    async def leave_stdin(self) -> None:
+    def leave_stdin(self) -> None:
         """Give stdin back: nothing more is written to it from here."""
         if self._hold is not None:
-            await self._hold.leave()
+            self._hold.leave()
 
     async def resize(self, window: WindowSize) -> None:
         snapshot = self._current("resize terminal of")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from moored.model.identity import RunId
     from moored.model.state import Snapshot
-    from moored.owner import Owner
     from moored.verbs.exec_book import ExecBook
     from moored.verbs.stdin import Stdins
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 class RunStreams:
     execs: ExecBook
     stdins: Stdins
-    owner: Owner
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the service ends: whoever is attached is told so."""
 
@@ -33,9 +31,10 @@ class RunStreams:
     def recover(self, snapshot: Snapshot) -> None:
         """Take up what a moored before this one left of a run that goes on."""
         self.execs.recover(snapshot.id, snapshot.run)
-        self.owner.keep(self.stdins.close_abandoned(snapshot), f"close stdin of {snapshot.id}")
+        self.stdins.recover(snapshot)
 
     async def close(self) -> None:
         """End what is connected to callers. A second time changes nothing."""
         self.closing.set()
         await self.execs.close()
+        await self.stdins.close()

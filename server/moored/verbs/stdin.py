@@ -2,14 +2,16 @@
 
 Laws: what one caller sends at a time is not mixed with what another does; the end of stdin is
 for good; a FIFO that its shim has let go of is closed, whoever closed it, also before this
-moored began.
+moored began. A stdin that only one might have ends once that one has left, whatever becomes of
+the call that left, and however long containerd is away meanwhile.
 """
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from moored import errors
 from moored.model.identity import RunId, run_id
@@ -18,6 +20,10 @@ from moored.streams.pipes import WriteEnd
 if TYPE_CHECKING:
     from moored.model.state import Snapshot
     from moored.storage.channels import Channels
+
+
+_PAUSE: Final = 1.0
+"""Seconds before containerd, which did not answer, is asked again."""
 
 
 class Closer(Protocol):
@@ -36,7 +42,9 @@ class Shared:
 class Stdins:
     channels: Channels
     closer: Closer
+    pause: float = _PAUSE
     _open: dict[RunId, Shared] = field(default_factory=dict)
+    _endings: dict[RunId, asyncio.Task[None]] = field(default_factory=dict)
 
     def take(self, snapshot: Snapshot) -> Hold:
         """Return the right to write to the stdin of a container's current run."""
@@ -56,28 +64,56 @@ class Stdins:
         shared.holders += 1
         return Hold(self, run, shared, once=spec.stdin_once)
 
-    async def close_abandoned(self, snapshot: Snapshot) -> None:
-        """Close a stdin that only one might have, and whose holder went with an older moored."""
+    def recover(self, snapshot: Snapshot) -> None:
+        """End a stdin that only one might have, and whose holder went with an older moored."""
         run = run_id(snapshot.id, snapshot.run)
         if snapshot.spec.stdin_once and self.channels.used_once(run):
-            with suppress(errors.MooredError):
-                await self.closer.close_stdin(run)
+            self.end_abandoned(run)
+
+    def end_abandoned(self, run: RunId) -> None:
+        """See to it that it ends, for nobody who waits. A second time changes nothing."""
+        self._let_go(run)
+        if run not in self._endings:
+            task = asyncio.create_task(self._end_at_last(run), name=f"end stdin of {run}")
+            self._endings[run] = task
+            task.add_done_callback(lambda _: self._endings.pop(run, None))
 
     async def end(self, run: RunId) -> None:
         """Close it for good. A second time changes nothing."""
-        self.drop(run)
+        self._let_go(run)
         await self.closer.close_stdin(run)
 
     def drop(self, run: RunId) -> None:
-        """Let go of the writing end, if there is one here."""
-        if shared := self._open.pop(run, None):
-            shared.end.close()
+        """Let go of a run that is over."""
+        self._let_go(run)
+        if ending := self._endings.get(run):
+            ending.cancel()
+
+    async def close(self) -> None:
+        """Leave what has not ended to the next moored's recovery."""
+        endings = list(self._endings.values())
+        for ending in endings:
+            ending.cancel()
+        await asyncio.gather(*endings, return_exceptions=True)
 
     def release(self, run: RunId, shared: Shared) -> None:
         """``Hold.leave``'s work: call that."""
         shared.holders -= 1
         if not shared.holders and self._open.get(run) is shared:
-            self.drop(run)
+            self._let_go(run)
+
+    def _let_go(self, run: RunId) -> None:
+        if shared := self._open.pop(run, None):
+            shared.end.close()
+
+    async def _end_at_last(self, run: RunId) -> None:
+        while True:
+            try:
+                await self.closer.close_stdin(run)
+            except errors.MooredError:
+                await asyncio.sleep(self.pause)
+            else:
+                return
 
 
 class Hold:
@@ -98,15 +134,14 @@ class Hold:
         """Close stdin for everybody."""
         await self._stdins.end(self._run)
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
         """Give the right back; one that only one might have ends stdin with it."""
         if self._left:
             return
         self._left = True
         self._stdins.release(self._run, self._shared)
         if self._once:
-            with suppress(errors.MooredError):  # its task is gone, or goes on without
-                await self._stdins.end(self._run)
+            self._stdins.end_abandoned(self._run)
 
 
 def _not_open(run: RunId, why: str) -> errors.StdinNotOpen:
