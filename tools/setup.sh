@@ -18,6 +18,7 @@ declare -rA PACKAGE_OF=(
     [nft]=nftables  # looks at rules from outside, and brings the library by which moored makes them
     [iptables]=iptables # others' firewalls, for tests beside them
     [openssl]=openssl # makes the certificates that the documents make
+    [apparmor_parser]=apparmor # compiles the profile of packaging/, and loads none
     [skopeo]=skopeo # turns images into what other tools make of them
 )
 # What one target alone needs, as PROGRAM=PACKAGE, or as FILE=PACKAGE where it has no program.
