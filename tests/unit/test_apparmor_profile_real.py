@@ -30,9 +30,7 @@ def test_it_has_the_name_that_moored_looks_for() -> None:
     assert compiled(PROFILE, "--names").decode().split() == [DEFAULT_APPARMOR]
 
 
-@pytest.mark.parametrize(
-    "rule", ["deny mount,", "deny @{PROC}/kcore", "deny /sys/kernel/debug/", "signal (send"]
-)
+@pytest.mark.parametrize("rule", ["deny mount,", "deny @{PROC}/kcore", "deny /sys/kernel/debug/"])
 def test_each_rule_counts(rule: str, tmp_path: Path) -> None:
     lines = PROFILE.read_text().splitlines(keepends=True)
     without = tmp_path / "without"
