@@ -29,6 +29,7 @@ from pydantic import (
 from moored import failpoints
 from moored.bridge_settings import BridgeSettings
 from moored.errors import SetupRefused
+from moored.id_settings import IdSettings
 from moored.telemetry import levels
 from moored.tls_settings import TLS, TlsSettings, missing
 from moored.units import Bytes, Seconds, absolute_file, lower
@@ -147,7 +148,7 @@ Directory = Annotated[Path, AfterValidator(_absolute)]
 Listen = Annotated[str, AfterValidator(_listen)]
 
 
-class Settings(TlsSettings, BridgeSettings, WireSettings):
+class Settings(TlsSettings, BridgeSettings, WireSettings, IdSettings):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     root: Directory = Path("/var/lib/moorage")

@@ -116,6 +116,9 @@ class AddressInUse(MooredError): ...
 class AddressesExhausted(MooredError): ...
 
 
+class IdsExhausted(MooredError): ...
+
+
 class BindNotAllowed(FieldsRefused):
     """A source on the host that the policy keeps from containers."""
 

@@ -136,7 +136,7 @@ SPECS: list[tuple[str, dict[str, Any], str]] = [
     ("a cgroup by a slice's name", {"cgroup_parent": "batch.slice"}, "spec.cgroup_parent"),
     ("a cgroup with a NUL", {"cgroup_parent": "/x\0y"}, "spec.cgroup_parent"),
     ("a cgroup in a run's", {"cgroup_parent": f"/moorage/{ID}.1"}, "spec.cgroup_parent"),
-    ("a user namespace", {"user_namespace": "auto"}, "spec.user_namespace"),
+    ("a user namespace of a kind", {"user_namespace": "keep-id"}, "spec.user_namespace"),
     (
         "realtime",
         {"resources": Resources(cpu_rt_runtime=duration(0.01))},

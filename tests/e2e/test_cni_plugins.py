@@ -104,12 +104,14 @@ def only_address(container: Container, version: str = "4") -> str:
     return found
 
 
-@pytest.mark.parametrize("version", ["0.3.1", "0.4.0", "1.0.0"])
+@pytest.mark.parametrize(
+    ("version", "users"), [("0.3.1", "host"), ("0.4.0", "host"), ("1.0.0", "auto")]
+)
 async def test_bridge_and_host_local_carry_a_container_in_every_version(
-    wire: Wire, host: HostNetwork, version: str
+    wire: Wire, host: HostNetwork, version: str, users: str
 ) -> None:
     host.network(network("blue", bridge(host), version=version))
-    async with wire.running(server("blue")) as container:
+    async with wire.running(server("blue", user_namespace=users)) as container:
         await wire.until_printed(container.id, "ready")
         (attached,) = container.status.networks
         assert (attached.name, attached.interface) == ("blue", "eth0")

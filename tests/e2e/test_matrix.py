@@ -62,13 +62,16 @@ CODE: Final = 3
 UNDONE: Final = "start.run.after=1*error;"
 """A start that fails at its last step but one, so that everything is undone."""
 PARTNER: Final = "partner"
-KEPT: Final = frozenset({Kind.LAYER, Kind.OUTPUT, Kind.VOLUME, Kind.SOURCE})
+KEPT: Final = frozenset({Kind.LAYER, Kind.IDS, Kind.OUTPUT, Kind.VOLUME, Kind.SOURCE})
 """What an exit does not let go of."""
 ELSEWHERE: Final = frozenset({"join", Kind.ATTACHMENT})
 """What these lives do not come by: another's namespaces, and CNI plugins."""
+APART: Final = frozenset({"idmap", Kind.IDMAPS, Kind.IDS})
+"""What a life comes by that has a user namespace of its own, and shares nothing."""
 SELECTED: Final = frozenset(
     {
         *("start.record.after", "start.mounts.after", "start.attach.after", "start.task.after"),
+        *("start.idmap.after", "start.idmap.undo.before"),
         *("start.run.after", "start.commit.after", "start.task.undo.after", "ledger.commit.after"),
         *("release.task.after", "release.files.after"),
     }
@@ -179,8 +182,10 @@ async def test_the_lives_of_the_matrix_pass_every_step_and_hold_every_kind(
 ) -> None:
     await mounts.create(sleeper(name=PARTNER, network="none"))
     passed = await _passed(mounts, _spec(Case("cleanup", "", ""), bind_root))
+    apart = await _passed(mounts, _spec(Case("cleanup", "start.idmap.after", ""), bind_root))
     await mounts.remove(PARTNER)
-    assert passed == {*STEPS, *Kind} - ELSEWHERE
+    assert passed == {*STEPS, *Kind} - ELSEWHERE - APART
+    assert apart == {*STEPS, *Kind} - ELSEWHERE - {"network", Kind.SHM}
 
 
 async def _passed(wire: Wire, spec: ContainerSpec) -> set[str]:
@@ -238,6 +243,8 @@ def _spec(case: Case, bind_root: Path) -> ContainerSpec:
             bind(bind_root / "life" / str(case), "/b", create_source=True),
         ],
     }
+    if APART & set(case.point.split(".")):
+        everything |= {"ipc": "", "user_namespace": "auto"}
     if case.verb == "exit":
         return shell(f"exit {CODE}", **everything)
     return sleeper(**everything)

@@ -86,13 +86,14 @@ def is_free(street: Street, kind: int, port: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("bridge_filters", ["0", "1"])
+@pytest.mark.parametrize(("bridge_filters", "users"), [("0", "host"), ("1", "auto")])
 async def test_a_published_port_is_reached_from_everywhere(
-    street: Street, town: Wire, bridge_filters: str
+    street: Street, town: Wire, bridge_filters: str, users: str
 ) -> None:
     street.host.sysctl("bridge/bridge-nf-call-iptables", bridge_filters)
     street.host.sysctl("bridge/bridge-nf-call-ip6tables", bridge_filters)
-    async with running(town, WEB, NAMES) as (_, inside), running(town) as (_, other):
+    web_and_names = running(town, WEB, NAMES, user_namespace=users)
+    async with web_and_names as (_, inside), running(town) as (_, other):
         with (
             inside.socket(STREAM, "0.0.0.0", 80) as web,
             inside.socket(DATAGRAM, "0.0.0.0", 53) as names,

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from moored.model.id_maps import IdMaps
 
 WITHIN: Final = 20.0
 
@@ -27,6 +29,8 @@ class FakeKernel:
         self.mounted: list[str] = []
         self.options: list[str] = []
         """Of each tmpfs that was asked for."""
+        self.unable = ""
+        """Why it has no mounts by other ids."""
         self._failures: dict[str, list[tuple[int, bool]]] = {}
         self._holds: dict[str, tuple[threading.Event, threading.Event]] = {}
 
@@ -58,6 +62,14 @@ class FakeKernel:
     def bind(self, source: str, place: str) -> None:
         with self._deed("bind", place):
             self.mounted.append(place)
+
+    def mapped(self, binds: Mapping[str, str], maps: IdMaps) -> None:
+        for place in binds:
+            with self._deed("mapped", place):
+                self.mounted.append(place)
+
+    def unmappable(self, directory: str) -> str:
+        return self.unable
 
     def points(self) -> list[str]:
         return list(self.mounted)

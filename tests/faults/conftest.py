@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def home() -> Iterator[Path]:
     """A short path: sockets are below it."""
     place = Path(tempfile.mkdtemp(prefix="mgf.", dir="/tmp"))
+    place.chmod(0o711)
     yield place
     shutil.rmtree(place)
 

@@ -67,7 +67,10 @@ class World:
     def inventory(self) -> Everything:
         places = (
             self.home / "root" / "output",
-            *(self.home / "state" / name for name in ("runs", "shm", "secrets", "streams")),
+            *(
+                self.home / "state" / name
+                for name in ("runs", "shm", "secrets", "idmaps", "streams")
+            ),
         )
         files = (str(path) for place in places if place.exists() for path in place.rglob("*"))
         mounts = frozenset(self.fake.kernel.mounted)

@@ -25,7 +25,15 @@ _QUIET: Final = frozenset(
 _EMPTY: Final = frozenset(
     {
         *("root", "root/output", "root/cni", "root/volumes", "root/trash"),
-        *("state", "state/runs", "state/shm", "state/secrets", "state/cni", "state/streams"),
+        *(
+            "state",
+            "state/runs",
+            "state/shm",
+            "state/secrets",
+            "state/idmaps",
+            "state/cni",
+            "state/streams",
+        ),
     }
 )
 """Directories that it may keep."""

@@ -43,6 +43,8 @@ def build_archive(path: Path, *options: str) -> Path:
 class Site:
     def __init__(self, archive: Path) -> None:
         self.directory: Final = Path(tempfile.mkdtemp(prefix="mg.", dir="/tmp"))
+        # As where a system has it: a container's own root finds its way to its bundle.
+        self.directory.chmod(0o711)
         place = self.directory / "c"
         place.mkdir()
         self.containerd: Final = Containerd(place)

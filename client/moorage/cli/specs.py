@@ -14,6 +14,7 @@ from moorage.cli.parameters import duration, image_argument
 from moorage.cli.port_options import PORT_OPTIONS, port_fields
 from moorage.cli.secret_options import SECRET_OPTIONS, secret_fields
 from moorage.cli.sharing_options import SHARING_OPTIONS
+from moorage.cli.userns_options import USERNS_OPTIONS, userns_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -79,6 +80,7 @@ _OPTIONS: Final = (
     *limit_options.PROCESS_OPTIONS,
     *security_options.SECURITY_OPTIONS,
     *SHARING_OPTIONS,
+    *USERNS_OPTIONS,
     *SECRET_OPTIONS,
     *MOUNT_OPTIONS,
     *health_options.HEALTH_OPTIONS,
@@ -134,6 +136,7 @@ def spec_of(
         **network_fields(rest),
         **secret_fields(rest),
         **port_fields(rest),
+        **userns_fields(rest),
         mounts=mounts_of(rest),
         **rest,
     )

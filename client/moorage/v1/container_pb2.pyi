@@ -158,7 +158,7 @@ STEP_OUTCOME_FAILED: StepOutcome
 STEP_OUTCOME_CANCELLED: StepOutcome
 
 class ContainerSpec(_message.Message):
-    __slots__ = ("name", "image", "command", "args", "env", "working_dir", "user", "labels", "hostname", "stop_signal", "stop_timeout", "auto_remove", "runtime", "tty", "stdin", "stdin_once", "init", "resources", "rlimits", "devices", "cdi_devices", "device_rules", "cgroup_parent", "oom_score_adjust", "umask", "supplementary_groups", "network", "networks", "ports", "dns", "extra_hosts", "domain_name", "mounts", "read_only_rootfs", "shm_size", "ipc", "pid", "uts", "secrets", "configs", "capabilities_add", "capabilities_drop", "no_new_privileges", "privileged", "seccomp", "apparmor_profile", "selinux_label", "sysctls", "user_namespace", "system_paths", "restart_policy", "health_check", "log_config")
+    __slots__ = ("name", "image", "command", "args", "env", "working_dir", "user", "labels", "hostname", "stop_signal", "stop_timeout", "auto_remove", "runtime", "tty", "stdin", "stdin_once", "init", "resources", "rlimits", "devices", "cdi_devices", "device_rules", "cgroup_parent", "oom_score_adjust", "umask", "supplementary_groups", "network", "networks", "ports", "dns", "extra_hosts", "domain_name", "mounts", "read_only_rootfs", "shm_size", "ipc", "pid", "uts", "secrets", "configs", "capabilities_add", "capabilities_drop", "no_new_privileges", "privileged", "seccomp", "apparmor_profile", "selinux_label", "sysctls", "user_namespace", "uid_mappings", "gid_mappings", "system_paths", "restart_policy", "health_check", "log_config")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -222,6 +222,8 @@ class ContainerSpec(_message.Message):
     SELINUX_LABEL_FIELD_NUMBER: _ClassVar[int]
     SYSCTLS_FIELD_NUMBER: _ClassVar[int]
     USER_NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    UID_MAPPINGS_FIELD_NUMBER: _ClassVar[int]
+    GID_MAPPINGS_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_PATHS_FIELD_NUMBER: _ClassVar[int]
     RESTART_POLICY_FIELD_NUMBER: _ClassVar[int]
     HEALTH_CHECK_FIELD_NUMBER: _ClassVar[int]
@@ -275,11 +277,13 @@ class ContainerSpec(_message.Message):
     selinux_label: str
     sysctls: _containers.ScalarMap[str, str]
     user_namespace: str
+    uid_mappings: _containers.RepeatedCompositeFieldContainer[_security_pb2.IdMapping]
+    gid_mappings: _containers.RepeatedCompositeFieldContainer[_security_pb2.IdMapping]
     system_paths: _security_pb2.SystemPaths
     restart_policy: RestartPolicy
     health_check: _health_pb2.HealthCheck
     log_config: LogConfig
-    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., tty: bool = ..., stdin: bool = ..., stdin_once: bool = ..., init: bool = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., rlimits: _Optional[_Iterable[_Union[_resources_pb2.Rlimit, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[_security_pb2.Device, _Mapping]]] = ..., cdi_devices: _Optional[_Iterable[str]] = ..., device_rules: _Optional[_Iterable[_Union[_security_pb2.DeviceRule, _Mapping]]] = ..., cgroup_parent: _Optional[str] = ..., oom_score_adjust: _Optional[int] = ..., umask: _Optional[int] = ..., supplementary_groups: _Optional[_Iterable[str]] = ..., network: _Optional[str] = ..., networks: _Optional[_Iterable[_Union[NetworkAttachment, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[PortMapping, _Mapping]]] = ..., dns: _Optional[_Union[DnsConfig, _Mapping]] = ..., extra_hosts: _Optional[_Iterable[str]] = ..., domain_name: _Optional[str] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., read_only_rootfs: bool = ..., shm_size: _Optional[int] = ..., ipc: _Optional[str] = ..., pid: _Optional[str] = ..., uts: _Optional[str] = ..., secrets: _Optional[_Iterable[_Union[Secret, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., capabilities_add: _Optional[_Iterable[str]] = ..., capabilities_drop: _Optional[_Iterable[str]] = ..., no_new_privileges: bool = ..., privileged: bool = ..., seccomp: _Optional[_Union[_security_pb2.Seccomp, _Mapping]] = ..., apparmor_profile: _Optional[str] = ..., selinux_label: _Optional[str] = ..., sysctls: _Optional[_Mapping[str, str]] = ..., user_namespace: _Optional[str] = ..., system_paths: _Optional[_Union[_security_pb2.SystemPaths, _Mapping]] = ..., restart_policy: _Optional[_Union[RestartPolicy, _Mapping]] = ..., health_check: _Optional[_Union[_health_pb2.HealthCheck, _Mapping]] = ..., log_config: _Optional[_Union[LogConfig, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., image: _Optional[str] = ..., command: _Optional[_Iterable[str]] = ..., args: _Optional[_Iterable[str]] = ..., env: _Optional[_Iterable[str]] = ..., working_dir: _Optional[str] = ..., user: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., hostname: _Optional[str] = ..., stop_signal: _Optional[str] = ..., stop_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., auto_remove: bool = ..., runtime: _Optional[str] = ..., tty: bool = ..., stdin: bool = ..., stdin_once: bool = ..., init: bool = ..., resources: _Optional[_Union[Resources, _Mapping]] = ..., rlimits: _Optional[_Iterable[_Union[_resources_pb2.Rlimit, _Mapping]]] = ..., devices: _Optional[_Iterable[_Union[_security_pb2.Device, _Mapping]]] = ..., cdi_devices: _Optional[_Iterable[str]] = ..., device_rules: _Optional[_Iterable[_Union[_security_pb2.DeviceRule, _Mapping]]] = ..., cgroup_parent: _Optional[str] = ..., oom_score_adjust: _Optional[int] = ..., umask: _Optional[int] = ..., supplementary_groups: _Optional[_Iterable[str]] = ..., network: _Optional[str] = ..., networks: _Optional[_Iterable[_Union[NetworkAttachment, _Mapping]]] = ..., ports: _Optional[_Iterable[_Union[PortMapping, _Mapping]]] = ..., dns: _Optional[_Union[DnsConfig, _Mapping]] = ..., extra_hosts: _Optional[_Iterable[str]] = ..., domain_name: _Optional[str] = ..., mounts: _Optional[_Iterable[_Union[Mount, _Mapping]]] = ..., read_only_rootfs: bool = ..., shm_size: _Optional[int] = ..., ipc: _Optional[str] = ..., pid: _Optional[str] = ..., uts: _Optional[str] = ..., secrets: _Optional[_Iterable[_Union[Secret, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., capabilities_add: _Optional[_Iterable[str]] = ..., capabilities_drop: _Optional[_Iterable[str]] = ..., no_new_privileges: bool = ..., privileged: bool = ..., seccomp: _Optional[_Union[_security_pb2.Seccomp, _Mapping]] = ..., apparmor_profile: _Optional[str] = ..., selinux_label: _Optional[str] = ..., sysctls: _Optional[_Mapping[str, str]] = ..., user_namespace: _Optional[str] = ..., uid_mappings: _Optional[_Iterable[_Union[_security_pb2.IdMapping, _Mapping]]] = ..., gid_mappings: _Optional[_Iterable[_Union[_security_pb2.IdMapping, _Mapping]]] = ..., system_paths: _Optional[_Union[_security_pb2.SystemPaths, _Mapping]] = ..., restart_policy: _Optional[_Union[RestartPolicy, _Mapping]] = ..., health_check: _Optional[_Union[_health_pb2.HealthCheck, _Mapping]] = ..., log_config: _Optional[_Union[LogConfig, _Mapping]] = ...) -> None: ...
 
 class Secret(_message.Message):
     __slots__ = ("name", "value", "file", "sealed", "target", "mode", "uid", "gid")
@@ -532,7 +536,7 @@ class Intent(_message.Message):
     def __init__(self, action: _Optional[_Union[IntentAction, str]] = ..., origin: _Optional[_Union[IntentOrigin, str]] = ...) -> None: ...
 
 class ContainerStatus(_message.Message):
-    __slots__ = ("state", "run", "pid", "exit", "error", "start_time", "finish_time", "stage", "restart_count", "health", "networks", "mounts", "leftovers", "last_start", "image_digest", "restart", "output_lost")
+    __slots__ = ("state", "run", "pid", "exit", "error", "start_time", "finish_time", "stage", "restart_count", "health", "networks", "mounts", "leftovers", "last_start", "image_digest", "restart", "output_lost", "uid_mappings", "gid_mappings")
     STATE_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -550,6 +554,8 @@ class ContainerStatus(_message.Message):
     IMAGE_DIGEST_FIELD_NUMBER: _ClassVar[int]
     RESTART_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_LOST_FIELD_NUMBER: _ClassVar[int]
+    UID_MAPPINGS_FIELD_NUMBER: _ClassVar[int]
+    GID_MAPPINGS_FIELD_NUMBER: _ClassVar[int]
     state: ContainerState
     run: int
     pid: int
@@ -567,7 +573,9 @@ class ContainerStatus(_message.Message):
     image_digest: str
     restart: PendingRestart
     output_lost: OutputLost
-    def __init__(self, state: _Optional[_Union[ContainerState, str]] = ..., run: _Optional[int] = ..., pid: _Optional[int] = ..., exit: _Optional[_Union[Exit, _Mapping]] = ..., error: _Optional[_Union[ContainerError, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., restart_count: _Optional[int] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., networks: _Optional[_Iterable[_Union[NetworkStatus, _Mapping]]] = ..., mounts: _Optional[_Iterable[_Union[MountStatus, _Mapping]]] = ..., leftovers: _Optional[_Iterable[_Union[Leftover, _Mapping]]] = ..., last_start: _Optional[_Union[StartTimeline, _Mapping]] = ..., image_digest: _Optional[str] = ..., restart: _Optional[_Union[PendingRestart, _Mapping]] = ..., output_lost: _Optional[_Union[OutputLost, _Mapping]] = ...) -> None: ...
+    uid_mappings: _containers.RepeatedCompositeFieldContainer[_security_pb2.IdMapping]
+    gid_mappings: _containers.RepeatedCompositeFieldContainer[_security_pb2.IdMapping]
+    def __init__(self, state: _Optional[_Union[ContainerState, str]] = ..., run: _Optional[int] = ..., pid: _Optional[int] = ..., exit: _Optional[_Union[Exit, _Mapping]] = ..., error: _Optional[_Union[ContainerError, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., restart_count: _Optional[int] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., networks: _Optional[_Iterable[_Union[NetworkStatus, _Mapping]]] = ..., mounts: _Optional[_Iterable[_Union[MountStatus, _Mapping]]] = ..., leftovers: _Optional[_Iterable[_Union[Leftover, _Mapping]]] = ..., last_start: _Optional[_Union[StartTimeline, _Mapping]] = ..., image_digest: _Optional[str] = ..., restart: _Optional[_Union[PendingRestart, _Mapping]] = ..., output_lost: _Optional[_Union[OutputLost, _Mapping]] = ..., uid_mappings: _Optional[_Iterable[_Union[_security_pb2.IdMapping, _Mapping]]] = ..., gid_mappings: _Optional[_Iterable[_Union[_security_pb2.IdMapping, _Mapping]]] = ...) -> None: ...
 
 class OutputLost(_message.Message):
     __slots__ = ("since",)

@@ -113,6 +113,8 @@ class ContainerServiceStub:
                                                    may not be changed; metadata has the chain.
                                                    Undone.
       RESOURCE_EXHAUSTED   ADDRESSES_EXHAUSTED     The network has no free address. Nothing happened.
+      RESOURCE_EXHAUSTED   IDS_EXHAUSTED           No ids are free for another user namespace.
+                                                   Nothing happened.
       INTERNAL             NETWORK_FAILED          The network could not be set up: step and message
                                                    say what. Undone. The restart policy does not try
                                                    again, since it would fail again. What a plugin
@@ -419,6 +421,8 @@ class ContainerServiceAsyncStub(ContainerServiceStub):
                                                    may not be changed; metadata has the chain.
                                                    Undone.
       RESOURCE_EXHAUSTED   ADDRESSES_EXHAUSTED     The network has no free address. Nothing happened.
+      RESOURCE_EXHAUSTED   IDS_EXHAUSTED           No ids are free for another user namespace.
+                                                   Nothing happened.
       INTERNAL             NETWORK_FAILED          The network could not be set up: step and message
                                                    say what. Undone. The restart policy does not try
                                                    again, since it would fail again. What a plugin
@@ -734,6 +738,8 @@ class ContainerServiceServicer(metaclass=_abc_1.ABCMeta):
                                                        may not be changed; metadata has the chain.
                                                        Undone.
           RESOURCE_EXHAUSTED   ADDRESSES_EXHAUSTED     The network has no free address. Nothing happened.
+          RESOURCE_EXHAUSTED   IDS_EXHAUSTED           No ids are free for another user namespace.
+                                                       Nothing happened.
           INTERNAL             NETWORK_FAILED          The network could not be set up: step and message
                                                        say what. Undone. The restart policy does not try
                                                        again, since it would fail again. What a plugin

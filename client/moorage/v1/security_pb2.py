@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19moorage/v1/security.proto\x12\nmoorage.v1\"=\n\x06\x44\x65vice\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x03 \x01(\t\"~\n\nDeviceRule\x12$\n\x04type\x18\x01 \x01(\x0e\x32\x16.moorage.v1.DeviceType\x12\x12\n\x05major\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x12\n\x05minor\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x04 \x01(\tB\x08\n\x06_majorB\x08\n\x06_minor\".\n\x07Seccomp\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x12\n\nunconfined\x18\x02 \x01(\x08\"D\n\x0bSystemPaths\x12\x0e\n\x06masked\x18\x01 \x03(\t\x12\x11\n\tread_only\x18\x02 \x03(\t\x12\x12\n\nunconfined\x18\x03 \x01(\x08*[\n\nDeviceType\x12\x1b\n\x17\x44\x45VICE_TYPE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45VICE_TYPE_CHARACTER\x10\x01\x12\x15\n\x11\x44\x45VICE_TYPE_BLOCK\x10\x02\x42\'B\rSecurityProtoP\x01Z\x14moorage/v1;mooragev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19moorage/v1/security.proto\x12\nmoorage.v1\"=\n\x06\x44\x65vice\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x03 \x01(\t\"~\n\nDeviceRule\x12$\n\x04type\x18\x01 \x01(\x0e\x32\x16.moorage.v1.DeviceType\x12\x12\n\x05major\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x12\n\x05minor\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x04 \x01(\tB\x08\n\x06_majorB\x08\n\x06_minor\"7\n\tIdMapping\x12\x0e\n\x06inside\x18\x01 \x01(\r\x12\x0c\n\x04host\x18\x02 \x01(\r\x12\x0c\n\x04size\x18\x03 \x01(\r\".\n\x07Seccomp\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x12\n\nunconfined\x18\x02 \x01(\x08\"D\n\x0bSystemPaths\x12\x0e\n\x06masked\x18\x01 \x03(\t\x12\x11\n\tread_only\x18\x02 \x03(\t\x12\x12\n\nunconfined\x18\x03 \x01(\x08*[\n\nDeviceType\x12\x1b\n\x17\x44\x45VICE_TYPE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45VICE_TYPE_CHARACTER\x10\x01\x12\x15\n\x11\x44\x45VICE_TYPE_BLOCK\x10\x02\x42\'B\rSecurityProtoP\x01Z\x14moorage/v1;mooragev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,14 +32,16 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'moorage.v1.security_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'B\rSecurityProtoP\001Z\024moorage/v1;mooragev1'
-  _globals['_DEVICETYPE']._serialized_start=350
-  _globals['_DEVICETYPE']._serialized_end=441
+  _globals['_DEVICETYPE']._serialized_start=407
+  _globals['_DEVICETYPE']._serialized_end=498
   _globals['_DEVICE']._serialized_start=41
   _globals['_DEVICE']._serialized_end=102
   _globals['_DEVICERULE']._serialized_start=104
   _globals['_DEVICERULE']._serialized_end=230
-  _globals['_SECCOMP']._serialized_start=232
-  _globals['_SECCOMP']._serialized_end=278
-  _globals['_SYSTEMPATHS']._serialized_start=280
-  _globals['_SYSTEMPATHS']._serialized_end=348
+  _globals['_IDMAPPING']._serialized_start=232
+  _globals['_IDMAPPING']._serialized_end=287
+  _globals['_SECCOMP']._serialized_start=289
+  _globals['_SECCOMP']._serialized_end=335
+  _globals['_SYSTEMPATHS']._serialized_start=337
+  _globals['_SYSTEMPATHS']._serialized_end=405
 # @@protoc_insertion_point(module_scope)

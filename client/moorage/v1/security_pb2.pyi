@@ -38,6 +38,16 @@ class DeviceRule(_message.Message):
     access: str
     def __init__(self, type: _Optional[_Union[DeviceType, str]] = ..., major: _Optional[int] = ..., minor: _Optional[int] = ..., access: _Optional[str] = ...) -> None: ...
 
+class IdMapping(_message.Message):
+    __slots__ = ("inside", "host", "size")
+    INSIDE_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    inside: int
+    host: int
+    size: int
+    def __init__(self, inside: _Optional[int] = ..., host: _Optional[int] = ..., size: _Optional[int] = ...) -> None: ...
+
 class Seccomp(_message.Message):
     __slots__ = ("profile", "unconfined")
     PROFILE_FIELD_NUMBER: _ClassVar[int]

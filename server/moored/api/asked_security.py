@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from moorage.v1 import security_pb2 as wire
 from moored import errors
 from moored.errors import Violation
+from moored.model.id_maps import IdMapping
 from moored.model.security import Device, DeviceRule, Seccomp, SystemPaths
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ _TYPES: Final[dict[int, str]] = {
 
 _REFUSED: Final = {
     "selinux_label": "is SELinux's, which is not served",
-    "user_namespace": "is not served: layers are not made again for other ids yet",
 }
 """Fields that are there to be refused by name, and why."""
 
@@ -45,6 +45,9 @@ def security(message: ContainerSpec) -> dict[str, Any]:
         "seccomp": Seccomp(message.seccomp.profile, message.seccomp.unconfined),
         "apparmor_profile": message.apparmor_profile,
         "cgroup_parent": message.cgroup_parent,
+        "user_namespace": message.user_namespace,
+        "uid_mappings": tuple(map(_mapping, message.uid_mappings)),
+        "gid_mappings": tuple(map(_mapping, message.gid_mappings)),
         "sysctls": dict(message.sysctls),
         "system_paths": SystemPaths(
             tuple(message.system_paths.masked),
@@ -52,6 +55,10 @@ def security(message: ContainerSpec) -> dict[str, Any]:
             message.system_paths.unconfined,
         ),
     }
+
+
+def _mapping(mapping: wire.IdMapping) -> IdMapping:
+    return IdMapping(mapping.inside, mapping.host, mapping.size)
 
 
 def _rule(number: int, rule: wire.DeviceRule) -> DeviceRule:

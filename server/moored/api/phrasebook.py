@@ -53,6 +53,7 @@ OUTBOUND: Final[dict[type[errors.MooredError], StatusCode]] = {
     errors.PortInUse: StatusCode.FAILED_PRECONDITION,
     errors.ForwardingBlocked: StatusCode.FAILED_PRECONDITION,
     errors.AddressesExhausted: StatusCode.RESOURCE_EXHAUSTED,
+    errors.IdsExhausted: StatusCode.RESOURCE_EXHAUSTED,
     errors.ContainerPaused: StatusCode.FAILED_PRECONDITION,
     errors.ContainerRemoving: StatusCode.FAILED_PRECONDITION,
     errors.ContainerStopping: StatusCode.FAILED_PRECONDITION,

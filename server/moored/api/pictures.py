@@ -143,6 +143,7 @@ def _status(
         image_digest=snapshot.image.digest,
         restart_count=snapshot.restarts,
         restart=_restart(state) if isinstance(state, states.Restarting) else None,
+        **security_pictures.user_namespace(snapshot),
     )
 
 

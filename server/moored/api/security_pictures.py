@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from moorage.v1 import security_pb2 as wire
+from moored.model import id_maps
 from moored.model.security import DEFAULT_PATHS, DEFAULT_SECCOMP
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from moored.model.id_maps import IdMapping
     from moored.model.spec import Spec
+    from moored.model.state import Snapshot
 
 _TYPES: Final = {
     "": wire.DEVICE_TYPE_UNSPECIFIED,
@@ -44,6 +49,8 @@ def security(spec: Spec) -> dict[str, Any]:
         "selinux_label": spec.selinux_label,
         "cgroup_parent": spec.cgroup_parent,
         "user_namespace": spec.user_namespace,
+        "uid_mappings": _mappings(spec.uid_mappings),
+        "gid_mappings": _mappings(spec.gid_mappings),
         "sysctls": spec.sysctls,
         "system_paths": None
         if paths == DEFAULT_PATHS
@@ -51,3 +58,15 @@ def security(spec: Spec) -> dict[str, Any]:
             masked=paths.masked, read_only=paths.read_only, unconfined=paths.unconfined
         ),
     }
+
+
+def user_namespace(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the fields of ContainerStatus that are about its user namespace."""
+    maps = id_maps.of(snapshot)
+    if maps is None:
+        return {}
+    return {"uid_mappings": _mappings(maps.uids), "gid_mappings": _mappings(maps.gids)}
+
+
+def _mappings(mappings: Iterable[IdMapping]) -> list[wire.IdMapping]:
+    return [wire.IdMapping(inside=m.inside, host=m.host, size=m.size) for m in mappings]

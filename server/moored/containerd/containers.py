@@ -79,9 +79,10 @@ class Containers:
         return [_record(container) for container in reply.containers]
 
 
-def runtime_options(runtime: Runtime) -> Any:
-    """Return what the shim is told about ``runtime``."""
-    options = runc_options_pb2.Options(binary_name=runtime.binary)
+def runtime_options(runtime: Runtime, owner: tuple[int, int] = (0, 0)) -> Any:
+    """Return what the shim is told about ``runtime``; ``owner`` is whose its pipes are to be."""
+    uid, gid = owner
+    options = runc_options_pb2.Options(binary_name=runtime.binary, io_uid=uid, io_gid=gid)
     return Any(type_url=_OPTIONS_TYPE, value=options.SerializeToString())
 
 

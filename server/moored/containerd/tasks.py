@@ -64,12 +64,14 @@ class Tasks:
         within: float,
         stdin: str = "",
         terminal: bool = False,
+        owner: tuple[int, int] = (0, 0),
     ) -> int:
         """Make the task of a container record, up to its program's exec, and return its pid.
 
         ``stdout`` and ``stderr`` are regular files that exist; a terminal writes to the first of
-        them, from its beginning. ``stdin`` is a FIFO, or empty for none. Whatever this raises,
-        Delete must follow: the task may be there, wholly or in part.
+        them, from its beginning. ``stdin`` is a FIFO, or empty for none. ``owner`` is whose on
+        the host the pipes of its processes are. Whatever this raises, Delete must follow: the task
+        may be there, wholly or in part.
         """
         request = tasks_pb2.CreateTaskRequest(
             container_id=run,
@@ -78,7 +80,7 @@ class Tasks:
             stderr=stderr,
             stdin=stdin,
             terminal=terminal,
-            options=runtime_options(runtime),
+            options=runtime_options(runtime, owner),
         )
         deadline = asyncio.get_running_loop().time() + within
         try:

@@ -5,11 +5,15 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Options(_message.Message):
-    __slots__ = ("binary_name", "root", "systemd_cgroup")
+    __slots__ = ("io_uid", "io_gid", "binary_name", "root", "systemd_cgroup")
+    IO_UID_FIELD_NUMBER: _ClassVar[int]
+    IO_GID_FIELD_NUMBER: _ClassVar[int]
     BINARY_NAME_FIELD_NUMBER: _ClassVar[int]
     ROOT_FIELD_NUMBER: _ClassVar[int]
     SYSTEMD_CGROUP_FIELD_NUMBER: _ClassVar[int]
+    io_uid: int
+    io_gid: int
     binary_name: str
     root: str
     systemd_cgroup: bool
-    def __init__(self, binary_name: _Optional[str] = ..., root: _Optional[str] = ..., systemd_cgroup: bool = ...) -> None: ...
+    def __init__(self, io_uid: _Optional[int] = ..., io_gid: _Optional[int] = ..., binary_name: _Optional[str] = ..., root: _Optional[str] = ..., systemd_cgroup: bool = ...) -> None: ...

@@ -17,6 +17,7 @@ from moored.containerd.tasks import Tasks
 from moored.model.output import Captures, LogDriver, Retention
 from moored.storage.channels import Channels
 from moored.storage.files import GeneratedFiles
+from moored.storage.idmapped import IdmappedMounts
 from moored.storage.secrets import SecretFiles
 from moored.storage.shared_memory import SharedMemory
 from moored.storage.vault import Vault
@@ -51,6 +52,7 @@ class Adapters:
     executions: Executions
     channels: Channels
     secrets: SecretFiles
+    idmapped: IdmappedMounts
     vault: Vault
 
     @classmethod
@@ -86,6 +88,7 @@ class Adapters:
             executions=Executions(connection),
             channels=Channels(settings.state),
             secrets=SecretFiles(settings.state, site.kernel),
+            idmapped=IdmappedMounts(settings.state, site.kernel),
             vault=Vault.at(settings.root),
         )
 
@@ -102,4 +105,5 @@ class Adapters:
             mounts=mounts,
             cgroups=cgroups,
             secrets=self.secrets,
+            idmapped=self.idmapped,
         )

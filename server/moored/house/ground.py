@@ -23,6 +23,8 @@ from moored.storage.binds import Binds
 from moored.storage.volumes import VolumeDirectories
 from moored.streams.follow import Hub
 from moored.telemetry.waits import Waits
+from moored.verbs.id_blocks import IdBlocks
+from moored.verbs.id_support import IdSupport
 from moored.verbs.mounts import HostMounts
 from moored.verbs.release import Releaser
 from moored.verbs.run_cgroups import RunCgroups
@@ -55,6 +57,8 @@ class Ground:
     releaser: Releaser
     limits: Limits
     mounts: HostMounts
+    ids: IdBlocks
+    id_support: IdSupport
     timers: Timers
     memory: Memory
     streams: RunStreams
@@ -121,6 +125,8 @@ class Ground:
             ),
             limits=limits,
             mounts=mounts,
+            ids=IdBlocks(settings.user_namespace_ids, registry.holdings),
+            id_support=IdSupport(site.kernel, site.places, settings.instance),
             timers=Timers(clock=site.clock),
             memory=Memory(
                 instance=settings.instance,

@@ -1,7 +1,7 @@
 """Where to look for what bears this server's mark: one look a kind of resource.
 
 A mark is the name of a run, which nobody else's things have, in a place of this instance's.
-Addresses, ports and sandboxes have no look: what holds them is the record, and moored's own
+Addresses, ports, ids and sandboxes have no look: what holds them is the record, and moored's own
 descriptor. Volumes have none either: they are somebody's data, and never go by themselves.
 """
 
@@ -96,6 +96,7 @@ class Looks:
             return [
                 *(Trace(Kind.FILES, run, run) for run in adapters.generated.list()),
                 *(Trace(Kind.SECRETS, run, run) for run in adapters.secrets.list()),
+                *(Trace(Kind.IDMAPS, run, run) for run in adapters.idmapped.list()),
                 *(Trace(Kind.SHM, run, run) for run in adapters.shared_memory.list()),
                 *(Trace(Kind.STREAMS, run, run) for run in adapters.channels.list()),
                 *(Trace(Kind.OUTPUT, f"{c}/{run}", f"{c}.{run}") for c, run in kept),

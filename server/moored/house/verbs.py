@@ -26,6 +26,7 @@ from moored.verbs.failures import Failures
 from moored.verbs.furnishing import Furnisher
 from moored.verbs.gate import Gate
 from moored.verbs.holders import HostFiles
+from moored.verbs.id_mapping import IdMapper
 from moored.verbs.joining import Joiner
 from moored.verbs.kill import Killer
 from moored.verbs.look import look
@@ -109,7 +110,7 @@ def _admission(ground: Ground) -> Admission:
     return Admission(
         images=ground.adapters.images,
         runtimes=ground.site.runtimes,
-        host_problems=_host_problems,
+        host_problems=partial(_host_problems, ground),
         host=Host.look,
         allowed=ground.site.policies.allowed,
         joins=_joiner(ground).owners,
@@ -118,8 +119,10 @@ def _admission(ground: Ground) -> Admission:
     )
 
 
-def _host_problems(spec: Spec, host: Host) -> list[Violation]:
+def _host_problems(ground: Ground, spec: Spec, host: Host) -> list[Violation]:
     return [
+        *ground.ids.violations(spec),
+        *ground.id_support.problems(spec),
         *host.verify(spec),
         *confinement.problems(spec, host),
         *lending.problems(spec),
@@ -170,6 +173,7 @@ def _bring_up(ground: Ground, exits: Exits) -> BringUp:
         build_spec=partial(runtime_spec.build, hooks=site.hooks),
         process_ticks=process_ticks,
         host=Host.look,
+        ids=ground.ids,
         lend=lending.lend,
         clock=site.clock,
         task_limit=CALL_SHARE * ground.limits.step,
@@ -193,6 +197,7 @@ def _surroundings(ground: Ground) -> Surroundings:
         furnisher=Furnisher(adapters.shared_memory, _secrets(ground)),
         networks=ground.networks,
         places=ground.mounts,
+        mapper=IdMapper(adapters.idmapped),
         clock=ground.site.clock,
     )
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from moored.units import ids
+
 LOCAL: Final = "local"
 """Whoever may open the unix socket, or comes over the loopback without TLS."""
 OPERATOR: Final = "operator"
@@ -54,6 +56,16 @@ class Allowance:
     """Cgroups of the host's in which, or below which, those of runs may lie."""
     secret_roots: tuple[str, ...] = ()
     """Directories of the host's below which the files of secrets and configs lie."""
+    id_ranges: tuple[str, ...] = ()
+    """Ids of the host's that may be mapped into user namespaces, as FIRST:COUNT."""
+
+    def __post_init__(self) -> None:
+        self.ranges_of_ids  # noqa: B018  # a range that is none is refused
+
+    @property
+    def ranges_of_ids(self) -> list[tuple[int, int]]:
+        """Return the first and the number of each of ``id_ranges``. Raises ValueError."""
+        return [ids(text) for text in self.id_ranges]
 
 
 @dataclass(frozen=True)

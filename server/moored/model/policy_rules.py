@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from moored.model import security_policy
+from moored.model import id_map_rules, security_policy
 from moored.model.policy import Allowance, Forbidden
 from moored.model.secrets import lies_below
 from moored.model.sharing import HOST, KINDS, mode
@@ -23,6 +23,7 @@ def forbidden(spec: Spec, allowed: Allowance) -> list[Forbidden]:
         *_process(spec, allowed),
         *security_policy.forbidden(spec, allowed),
         *_secrets(spec, allowed),
+        *id_map_rules.forbidden(spec, allowed),
     ]
 
 

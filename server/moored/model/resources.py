@@ -36,9 +36,13 @@ class Kind(StrEnum):
     """A network namespace that is held open for one run."""
     SECRETS = "secrets"
     """Where the secrets and configs of a run are mounted on the host."""
+    IDMAPS = "idmaps"
+    """Layers and volumes as they are by the ids of a user namespace, until a task has them."""
     FILES = "files"
     """hosts, hostname and resolv.conf, made for one run."""
     LAYER = "layer"
+    IDS = "ids"
+    """65536 ids of the host's from this one on, for a container's user namespace."""
     CONTAINER = "container"
     OUTPUT = "output"
     VOLUME = "volume"
@@ -48,7 +52,7 @@ class Kind(StrEnum):
 
 
 RELEASE_ORDER = tuple(Kind)
-EXCLUSIVE = frozenset({Kind.PORTS, Kind.LINK, Kind.ADDRESS})
+EXCLUSIVE = frozenset({Kind.PORTS, Kind.LINK, Kind.ADDRESS, Kind.IDS})
 """Of these kinds, no two containers have the same key on record."""
 
 
@@ -85,12 +89,14 @@ def blocked(resource: Resource, left: Iterable[Resource]) -> str:
     """Return why ``resource`` must not be touched while ``left`` are still there, or "".
 
     A task that could not be deleted may run: taking its container record, its files or its
-    layer away would only hide it. An address is in quarantine until its link is gone, and the
-    bridge has its ports until then.
+    layer away would only hide it. Ids are a layer's as long as that is there. An address is in
+    quarantine until its link is gone, and the bridge has its ports until then.
     """
     kinds = {other.kind for other in left}
     if resource.kind is not Kind.TASK and Kind.TASK in kinds:
         return "the task is still there"
+    if resource.kind is Kind.IDS and Kind.LAYER in kinds:
+        return "the layer is still there"
     if resource.kind in (Kind.ADDRESS, Kind.BRIDGE) and Kind.LINK in kinds:
         return "the link is still there"
     return ""

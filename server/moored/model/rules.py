@@ -13,6 +13,7 @@ from typing import Final
 from moored.errors import Violation
 from moored.model import (
     health_rules,
+    id_map_rules,
     limit_rules,
     mount_rules,
     network_rules,
@@ -60,6 +61,7 @@ def violations(spec: Spec) -> list[Violation]:
         *sharing_rules.violations(spec),
         *mount_rules.violations(spec.mounts),
         *secret_rules.violations(spec),
+        *id_map_rules.violations(spec),
     ]
 
 

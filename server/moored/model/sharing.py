@@ -21,6 +21,7 @@ KINDS: Final = ("ipc", "pid", "uts")
 """Fields of a spec, and what the runtime spec and the kernel call their namespaces."""
 NETWORK: Final = "network"
 """Another's to join, whatever it is attached to."""
+_OWN_USERS: Final = ("auto", "private")
 _JOINABLE: Final = {
     "ipc": (SHAREABLE,),
     "pid": ("", PRIVATE),
@@ -52,6 +53,8 @@ def joins(spec: Spec) -> dict[str, str]:
 def why_not_joinable(spec: Spec, kind: str) -> str:
     """Return why the container of ``spec`` cannot be joined, or an empty text."""
     text = mode(spec, kind)
+    if spec.user_namespace in _OWN_USERS:
+        return "it belongs to that container's user namespace"
     if text in _JOINABLE.get(kind, ()) or (kind == NETWORK and not shares(text)):
         return ""
     if shares(text):

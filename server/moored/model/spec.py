@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from moored.model.health import NO_CHECK, Checkup, HealthCheck, checkup
+from moored.model.id_maps import IdMapping
 from moored.model.limits import NO_LIMITS, Resources, Rlimit
 from moored.model.mounts import Mount
 from moored.model.network import Attachment, Dns
@@ -95,6 +96,9 @@ class Spec:
     selinux_label: str = ""
     cgroup_parent: str = ""
     user_namespace: str = ""
+    uid_mappings: tuple[IdMapping, ...] = ()
+    gid_mappings: tuple[IdMapping, ...] = ()
+    """As those of uids, where there are none."""
     sysctls: dict[str, str] = field(default_factory=dict)
     system_paths: SystemPaths = DEFAULT_PATHS
     read_only_rootfs: bool = False

@@ -126,6 +126,13 @@ class Networks:
         except OSError as error:
             raise errors.NetworkFailed(f"cannot make network namespace: {error}") from error
 
+    async def adopt(self, snapshot: Snapshot, pid: int) -> Sandbox:
+        """Return the namespace that the runtime made for a run. Raises NetworkFailed."""
+        try:
+            return await self.sandboxes.adopt(run_id(snapshot.id, snapshot.run), pid)
+        except OSError as error:
+            raise errors.NetworkFailed(f"cannot open network namespace: {error}") from error
+
     async def attach(self, snapshot: Snapshot, sandbox: Sandbox) -> tuple[Attached, ...]:
         """Give a run its interfaces, one after the other. Raises NetworkFailed."""
         attached = []

@@ -42,6 +42,14 @@ class Sandboxes:
 
         return await in_thread(made)
 
+    async def adopt(self, run: RunId, pid: int) -> Sandbox:
+        """Hold the namespace that the runtime made for a run, whose first process is ``pid``."""
+
+        def opened() -> Sandbox:
+            return self._hold(run, os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+
+        return await in_thread(opened)
+
     def get(self, run: RunId) -> Sandbox | None:
         return self._held.get(run)
 

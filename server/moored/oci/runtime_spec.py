@@ -24,6 +24,7 @@ from moored.oci import (
     process,
     resources,
     sharing,
+    user_namespace,
 )
 from moored.oci.host import NAMESPACES, CgroupMode, Host
 from moored.oci.lending import Lent
@@ -31,6 +32,7 @@ from moored.oci.lending import Lent
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from moored.model.id_maps import IdMaps
     from moored.model.identity import ContainerId, RunId
     from moored.model.spec import Image, Spec
     from moored.model.users import Identity
@@ -69,6 +71,8 @@ class SpecRequest:
     """All others, each after what it may lie in."""
     secrets: Mapping[str, str] = field(default_factory=dict)
     """As ``files``, but to be read only."""
+    maps: IdMaps | None = None
+    """Of its own user namespace; None: it has none."""
 
 
 def build(request: SpecRequest, hooks: Sequence[HostHook] = ()) -> bytes:
@@ -78,7 +82,9 @@ def build(request: SpecRequest, hooks: Sequence[HostHook] = ()) -> bytes:
         "process": _process(request),
         "root": {"path": ROOT, "readonly": request.spec.read_only_rootfs},
         "mounts": [
-            *defaults.mounts(privileged=request.spec.privileged),
+            *user_namespace.mounts(
+                defaults.mounts(privileged=request.spec.privileged), request.maps
+            ),
             sharing.shared_memory(request.spec, request.shared_memory),
             *mounts.ordered(request.files, request.mounts),
             *defaults.binds(request.secrets, "ro", *defaults.SAFE),
@@ -172,10 +178,12 @@ def _linux(request: SpecRequest) -> Json:
         "resources": _resources(request),
         "namespaces": _namespaces(request),
         **confinement.paths(spec, host),
+        **user_namespace.mappings(request.maps),
     }
     if given := request.lent.devices:
         linux["devices"] = [device.device for device in given]
-    if settings := confinement.sysctls(spec, host):
+    settings = user_namespace.sysctls(confinement.sysctls(spec, host), spec, request.maps)
+    if settings:
         linux["sysctl"] = settings
     if propagation := mounts.propagation(request.mounts):
         linux["rootfsPropagation"] = propagation
@@ -208,4 +216,6 @@ def _namespaces(request: SpecRequest) -> list[Json]:
     # On v1 the container sees its place in the host's tree, as the big engines have it.
     if request.host.cgroup_mode is CgroupMode.V2:
         kinds.append("cgroup")
+    if request.maps:
+        kinds.append("user")
     return sharing.namespaces(request.spec, kinds, request.namespaces)

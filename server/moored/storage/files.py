@@ -25,6 +25,7 @@ FILES: Final = {
     "/etc/resolv.conf": "resolv.conf",
 }
 """Where the container sees each."""
+_ROOT: Final = (0, 0)
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD_FILE: Final = os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -34,11 +35,16 @@ class GeneratedFiles:
     def __init__(self, state: Path) -> None:
         self._root: Final = state / "runs"
 
-    def write(self, run: RunId, texts: Mapping[str, str]) -> Mapping[str, str]:
-        """Write the files of ``run`` anew, by name, and return destination -> path on the host."""
+    def write(
+        self, run: RunId, texts: Mapping[str, str], owner: tuple[int, int] = (0, 0)
+    ) -> Mapping[str, str]:
+        """Write the files of ``run`` anew, by name, and return destination -> path on the host.
+
+        ``owner`` are a user and a group of the host's.
+        """
         with self._directory(run) as directory:
             for name, text in texts.items():
-                _replace(directory, name, text)
+                _replace(directory, name, text, owner)
         return self.places(run)
 
     def rewrite(self, run: RunId, name: str, text: str) -> None:
@@ -93,11 +99,13 @@ class GeneratedFiles:
             os.close(descriptor)
 
 
-def _replace(directory: int, name: str, text: str) -> None:
+def _replace(directory: int, name: str, text: str, owner: tuple[int, int]) -> None:
     """Write a new file: one that is there may be a link, or be shown to somebody."""
     with suppress(FileNotFoundError):
         os.unlink(name, dir_fd=directory)
     descriptor = os.open(name, _NEW_FILE, 0o644, dir_fd=directory)
     with os.fdopen(descriptor, "w", errors="surrogateescape") as file:
         os.fchmod(descriptor, 0o644)
+        if owner != _ROOT:
+            os.fchown(descriptor, *owner)
         file.write(text)

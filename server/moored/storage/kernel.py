@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import struct
 from typing import Final
 
+_OPEN_TREE: Final = 428
+_MOVE_MOUNT: Final = 429
 _FSOPEN: Final = 430
 _FSCONFIG: Final = 431
 _FSMOUNT: Final = 432
 _OPENAT2: Final = 437
+_MOUNT_SETATTR: Final = 442
 _CLOSE_ON_EXEC: Final = 1
 _SET_FLAG: Final = 0
 _SET_STRING: Final = 1
@@ -30,6 +34,14 @@ IN_ROOT: Final = 0x10
 any link, above where it begins; and as if it began at the root."""
 _WORKING_DIRECTORY: Final = -100
 _NO_REPLACE: Final = 1
+_CLONE_TREE: Final = 0x1
+_OF_DESCRIPTOR: Final = 0x1000
+"""AT_EMPTY_PATH."""
+_FROM_DESCRIPTOR: Final = 0x4
+_BY_IDS: Final = 0x00100000
+"""MOUNT_ATTR_IDMAP."""
+_PRIVATE: Final = 1 << 18
+_ATTRIBUTES: Final = struct.Struct("=QQQQ")
 _HOW: Final = struct.Struct("=QQQ")
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
@@ -65,6 +77,12 @@ def open_path(path: str, flags: int, resolve: int, *, within: int = _WORKING_DIR
     return _call(_OPENAT2, within, os.fsencode(path), how, len(how))
 
 
+def release() -> tuple[int, int]:
+    """Return the first two numbers of the kernel's version."""
+    major, minor = re.findall(r"[0-9]+", os.uname().release)[:2]
+    return int(major), int(minor)
+
+
 def mount_identity(descriptor: int) -> int:
     """Return the number of the mount that an open file is in."""
     with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as about:
@@ -72,6 +90,26 @@ def mount_identity(descriptor: int) -> int:
             if line.startswith("mnt_id:"):
                 return int(line.split()[1])
     raise OSError(f"the kernel does not tell the mount of descriptor {descriptor}")
+
+
+def clone_mapped(source: str, namespace: int) -> int:
+    """Return a mount on no path that shows ``source`` by the ids of a user namespace.
+
+    Raises OSError with EINVAL where the file system cannot be shown so.
+    """
+    tree = _call(_OPEN_TREE, _WORKING_DIRECTORY, os.fsencode(source), _CLONE_TREE | os.O_CLOEXEC)
+    try:
+        wanted = _ATTRIBUTES.pack(_BY_IDS, 0, _PRIVATE, namespace)
+        _call(_MOUNT_SETATTR, tree, b"", _OF_DESCRIPTOR, wanted, len(wanted))
+    except BaseException:
+        os.close(tree)
+        raise
+    return tree
+
+
+def attach(tree: int, place: str) -> None:
+    """Put a mount that is on no path at ``place``."""
+    _call(_MOVE_MOUNT, tree, b"", _WORKING_DIRECTORY, os.fsencode(place), _FROM_DESCRIPTOR)
 
 
 def move_unless_there(name: str, source: int, target: int) -> bool:

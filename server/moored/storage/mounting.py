@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from loguru import logger
 
-from moored.storage import runs
+from moored.storage import kernel, runs, user_namespaces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from moored.model.id_maps import IdMaps
     from moored.model.identity import RunId
 
 _NOSUID: Final = 0x2
@@ -46,6 +47,14 @@ class Kernel(Protocol):
 
     def bind(self, source: str, place: str) -> None: ...
 
+    def mapped(self, binds: Mapping[str, str], maps: IdMaps) -> None:
+        """Mount directories (values) at places (keys), with what they hold owned by ``maps``."""
+        ...
+
+    def unmappable(self, directory: str) -> str:
+        """Return why what is in ``directory`` cannot be mounted so, or an empty text."""
+        ...
+
     def points(self) -> list[str]:
         """Return every place where something is mounted: twice where it is twice."""
         ...
@@ -61,6 +70,18 @@ class HostKernel:
 
     def bind(self, source: str, place: str) -> None:
         _checked(_libc().mount(os.fsencode(source), os.fsencode(place), None, _BIND, None))
+
+    def mapped(self, binds: Mapping[str, str], maps: IdMaps) -> None:
+        with user_namespaces.opened(maps) as namespace:
+            for place, source in binds.items():
+                tree = kernel.clone_mapped(source, namespace)
+                try:
+                    kernel.attach(tree, place)
+                finally:
+                    os.close(tree)
+
+    def unmappable(self, directory: str) -> str:
+        return user_namespaces.unmappable(directory)
 
     def points(self) -> list[str]:
         return list(_points(_MOUNTS.read_bytes()))
@@ -93,12 +114,14 @@ class Places:
         return runs.in_directory(self._root)
 
     def clear(self, name: str) -> bool:
-        """Unmount all at or below a place, innermost first, and remove it."""
+        """Unmount all at or below a place, innermost first, and remove it with its places."""
         place = self.path(name)
         mounted = [point for point in self._kernel.points() if Path(point).is_relative_to(place)]
         for point in reversed(mounted):
             self._unmount(point)
         try:
+            for below in os.listdir(place):  # which nothing is in: what was mounted is not any more
+                (place / below).rmdir()
             place.rmdir()
         except FileNotFoundError:
             return bool(mounted)

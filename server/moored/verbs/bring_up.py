@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from moored import errors
 from moored.containerd.values import ContainerRecord
 from moored.ledger import marks
-from moored.model import cgroup_places
+from moored.model import cgroup_places, id_maps
 from moored.model.events import Started
 from moored.model.identity import RunId, run_id
 from moored.model.mount_events import mounted as volumes_mounted
@@ -24,6 +24,7 @@ from moored.model.state import Running
 from moored.network.networks import Plan
 from moored.oci.runtime_spec import SpecRequest
 from moored.uninterrupted import in_thread
+from moored.verbs.id_mapping import refuse_unmapped
 from moored.verbs.look import PLANNED_HOME, planned
 from moored.verbs.mounts import Mounted
 from moored.verbs.needed import Prepared
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from moored.oci.lending import Lent
     from moored.registry import Claim
     from moored.saga import Clock, Saga
+    from moored.verbs.id_blocks import IdBlocks
     from moored.verbs.needed import Containers, RunFiles, Tasks, Watch
     from moored.verbs.surroundings import Surroundings
 
@@ -61,6 +63,7 @@ class BringUp:
     process_ticks: Callable[[int], int]
     """When a process began, in clock ticks since the boot: with its pid, its identity."""
     host: Callable[[], Host]
+    ids: IdBlocks
     lend: Callable[[Spec], Lent]
     """What of the host's a spec names."""
     clock: Clock
@@ -70,14 +73,18 @@ class BringUp:
     @contextmanager
     def reserved(self, snapshot: Snapshot, run: int) -> Iterator[Plan]:
         """Reserve what only one run can have, until its record names all that it may acquire."""
-        with self.surroundings.networks.reserved(snapshot, run) as network:
+        with (
+            self.surroundings.networks.reserved(snapshot, run) as network,
+            self.ids.reserved(snapshot, run) as ids,
+        ):
             own = self._own_resources(snapshot, run)
-            yield Plan((*own, *network.resources), network.networks)
+            yield Plan((*ids, *own, *network.resources), network.networks)
 
     def planned(self, snapshot: Snapshot, run: int) -> tuple[Resource, ...]:
         """Return all that a run would acquire. Nothing is reserved."""
         network = self.surroundings.networks.planned(snapshot, run)
-        return (*self._own_resources(snapshot, run), *network.resources)
+        ids = self.ids.planned(snapshot, run)
+        return (*ids, *self._own_resources(snapshot, run), *network.resources)
 
     def _own_resources(self, snapshot: Snapshot, run: int) -> tuple[Resource, ...]:
         name = run_id(snapshot.id, run)
@@ -97,6 +104,8 @@ class BringUp:
         known = planned(snapshot.spec, snapshot.image)
         who = replace(known, home=PLANNED_HOME) if known else None
         prepared = self.surroundings.planned_for(snapshot, who)
+        ids = self.ids.planned(snapshot, snapshot.run)
+        snapshot = replace(snapshot, resources=(*snapshot.resources, *ids))
         return self._spec(snapshot, run_id(snapshot.id, snapshot.run), prepared)
 
     async def bring_up(self, claim: Claim, saga: Saga, trace_id: str) -> None:
@@ -108,21 +117,24 @@ class BringUp:
             joined = await around.joined(snapshot, saga, held)
             mounted = held.enter_context(closing(Mounted()))
             layer: asyncio.Future[list[Mount]] = asyncio.get_running_loop().create_future()
-            rootfs, files, furnished, sandbox = await saga.together(
+            layers, files, furnished, sandbox = await saga.together(
                 around.rootfs(snapshot, saga, layer),
                 around.files(snapshot, saga, joined),
                 around.mounts(snapshot, saga, joined, mounted, layer),
                 around.network(snapshot, saga),
             )
+            rootfs, sourced = await around.idmap(snapshot, saga, layers, mounted.sourced)
             async with saga.step("spec"):
                 where = sandbox.path if sandbox else ""
-                nobody = Prepared(files, joined, furnished, None, mounted.sourced, where)
-                oci = await in_thread(partial(self._looked, snapshot, rootfs, nobody))
+                nobody = Prepared(files, joined, furnished, None, sourced, where)
+                oci = await in_thread(partial(self._looked, snapshot, layers, nobody))
             async with saga.step("container", acquires=acquired("container", snapshot)):
                 await self.containers.create(self._record(snapshot, run, runtime, oci))
             # The interfaces first: so their undo comes after that of the task which has them.
+            made: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             networks, (pid, ticks) = await saga.together(
-                around.attach(snapshot, saga, sandbox), self._task(snapshot, saga, rootfs, files)
+                around.attach(snapshot, saga, sandbox, made),
+                self._task(snapshot, saga, rootfs, files, made),
             )
             if mounted.held:
                 async with saga.step("compare"):
@@ -142,12 +154,19 @@ class BringUp:
     def _looked(self, snapshot: Snapshot, rootfs: Sequence[Mount], nobody: Prepared) -> bytes:
         """Find out who the process is, and return the runtime spec. Blocks."""
         who = self.look(snapshot, rootfs)
+        refuse_unmapped(who, id_maps.of(snapshot), "run its process")
         return self._spec(snapshot, run_id(snapshot.id, snapshot.run), replace(nobody, who=who))
 
     async def _task(
-        self, snapshot: Snapshot, saga: Saga, rootfs: Sequence[Mount], files: RunFiles
+        self,
+        snapshot: Snapshot,
+        saga: Saga,
+        rootfs: Sequence[Mount],
+        files: RunFiles,
+        made: asyncio.Future[int],
     ) -> tuple[int, int]:
         """Create the task, and return the pid and the ticks of its process."""
+        maps = id_maps.of(snapshot)
         async with saga.step("task", acquires=acquired("task", snapshot)) as span:
             pid = await self.tasks.create(
                 run_id(snapshot.id, snapshot.run),
@@ -158,7 +177,11 @@ class BringUp:
                 within=self.task_limit,
                 stdin=files.stdin,
                 terminal=snapshot.spec.tty,
+                owner=maps.root if maps else (0, 0),
             )
+            made.set_result(pid)
+            if maps:
+                await self.surroundings.mapper.let_go(snapshot)
             span.set_attribute("process.pid", pid)
             return pid, self.process_ticks(pid)
 
@@ -180,6 +203,7 @@ class BringUp:
                     mounts=prepared.mounts,
                     lent=self.lend(snapshot.spec),
                     secrets=prepared.furnished.secrets,
+                    maps=id_maps.of(snapshot),
                 )
             )
         except (ValueError, OSError) as error:

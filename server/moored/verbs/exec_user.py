@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from moored import errors
 from moored.errors import Violation
 from moored.model import users
-from moored.storage import rootfs
+from moored.storage import rootfs, user_namespaces
+from moored.verbs.id_mapping import refuse_unmapped
 from moored.verbs.look import text
 
 if TYPE_CHECKING:
@@ -25,9 +26,11 @@ def find(spec: ExecSpec, beside: int) -> Identity | None:
     except rootfs.Unseen:
         passwd, group = "", ""
     try:
-        return users.resolve(spec.user, (), passwd, group)
+        who = users.resolve(spec.user, (), passwd, group)
     except users.Unknown as unknown:
         raise errors.InvalidField(
             f"cannot execute command as user {spec.user!r}: {unknown}",
             Violation("spec.user", str(unknown)),
         ) from unknown
+    refuse_unmapped(who, user_namespaces.of_process(beside), "execute command")
+    return who

@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from moored.model import id_maps
 from moored.model.identity import ContainerId, RunId, run_id
 from moored.model.sharing import NETWORK
 from moored.oci import cgroups, runtime_spec
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from moored.oci.host import Host
     from moored.storage.channels import Channels
     from moored.storage.files import GeneratedFiles
+    from moored.storage.idmapped import IdmappedMounts
     from moored.storage.secrets import SecretFiles
     from moored.storage.shared_memory import SharedMemory
     from moored.streams.output import Output, RunOutput
@@ -50,8 +52,10 @@ class HostFiles:
 
     def write(self, snapshot: Snapshot, run: int, joined: Joined) -> RunFiles:
         output = self.output.create(snapshot.id, run)
-        mounts = self.generated.write(run_id(snapshot.id, run), self._texts(snapshot, joined))
         name = run_id(snapshot.id, run)
+        maps = id_maps.of(snapshot)
+        owner = maps.root if maps else (0, 0)
+        mounts = self.generated.write(name, self._texts(snapshot, joined), owner)
         stdin = self.channels.open(name, stdin=snapshot.spec.stdin)
         return RunFiles(*self._ends(snapshot, output), mounts, str(stdin or ""))
 
@@ -96,6 +100,7 @@ class HostHolders:
     output: Output
     shared_memory: SharedMemory
     secrets: SecretFiles
+    idmapped: IdmappedMounts
     streams: RunStreams
     mounts: HostMounts
     cgroups: RunCgroups
@@ -121,6 +126,9 @@ class HostHolders:
 
     def remove_secrets(self, run: str) -> bool:
         return self.secrets.remove(RunId(run))
+
+    def remove_idmaps(self, run: str) -> bool:
+        return self.idmapped.remove(RunId(run))
 
     def remove_files(self, run: str) -> bool:
         return self.generated.remove(RunId(run))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from moored.model.identity import ID_LENGTH, ContainerId
 from moored.model.state import Running
 from moored.verbs.startable import refuse_if_removing, refuse_unless_startable
-from moored.verbs.steps import STEPS
+from moored.verbs.steps import STEPS, kinds
 
 if TYPE_CHECKING:
     from moored.model.spec import Spec
@@ -69,12 +69,19 @@ class Planner:
         await self.bring_up.surroundings.networks.ready(snapshot)
         run = snapshot.run + 1
         wanted = self.bring_up.planned(snapshot, run)
+        idle = self.bring_up.surroundings.idle(snapshot)
         steps = [
             Step(
-                name, tuple(f"{r.kind} {r.key}" for kind in kinds for r in wanted if r.kind is kind)
+                name,
+                tuple(
+                    f"{r.kind} {r.key}"
+                    for kind in kinds(name, idle)
+                    for r in wanted
+                    if r.kind is kind
+                ),
             )
-            for name, kinds in STEPS.items()
-            if name not in self.bring_up.surroundings.idle(snapshot)
+            for name in STEPS
+            if name not in idle
         ]
         spec = self.bring_up.planned_spec(replace(snapshot, run=run))
         return Plan(snapshot, tuple(steps), spec.decode())

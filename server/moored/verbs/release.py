@@ -69,6 +69,7 @@ class Holders(Protocol):
     def remove_cgroup(self, path: str) -> bool: ...
     def remove_shared_memory(self, run: str) -> bool: ...
     def remove_secrets(self, run: str) -> bool: ...
+    def remove_idmaps(self, run: str) -> bool: ...
     def remove_files(self, run: str) -> bool: ...
     def remove_output(self, key: str) -> bool: ...
     async def end_streams(self, run: str) -> bool: ...
@@ -104,8 +105,10 @@ class Releaser:
             Kind.CGROUP: partial(_threaded, holders.remove_cgroup),
             Kind.SHM: partial(_threaded, holders.remove_shared_memory),
             Kind.SECRETS: partial(_threaded, holders.remove_secrets),
+            Kind.IDMAPS: partial(_threaded, holders.remove_idmaps),
             Kind.FILES: partial(_threaded, holders.remove_files),
             Kind.LAYER: holders.remove_layer,
+            Kind.IDS: _let_go,
             Kind.CONTAINER: holders.remove_container,
             Kind.OUTPUT: partial(_threaded, holders.remove_output),
             **more,
@@ -217,3 +220,8 @@ def _order(resource: Resource) -> tuple[int, int]:
 
 async def _threaded(deed: Callable[[str], bool], key: str) -> bool:
     return await in_thread(partial(deed, key))
+
+
+async def _let_go(key: str) -> bool:
+    """There is nothing to undo: ids are free once no record names them."""
+    return True

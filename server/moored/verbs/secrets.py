@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from moored import errors
+from moored.model import id_maps
 from moored.model.identity import RunId, run_id
 from moored.model.secret_rules import LARGEST_CONFIG, LARGEST_SECRET
 from moored.model.secrets import CONFIGS, SECRETS, Secret, place
@@ -20,6 +21,7 @@ from moored.uninterrupted import in_thread
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from moored.model.id_maps import IdMaps
     from moored.model.spec import Spec
     from moored.model.state import Snapshot
 
@@ -50,7 +52,8 @@ class SecretKeeper:
         if not has_secrets(snapshot.spec):
             return _NONE
         # A file of the host's may hang as long as it likes: nobody waits longer than the step.
-        contents = await asyncio.to_thread(self._contents, snapshot.spec)
+        maps = id_maps.of(snapshot)
+        contents = await asyncio.to_thread(self._contents, snapshot.spec, maps)
         make = partial(self.files.make, run_id(snapshot.id, run), contents)
         try:
             await in_thread(make)
@@ -58,10 +61,12 @@ class SecretKeeper:
             raise errors.MountFailed(f"cannot mount secrets: {error}") from error
         return self.planned(snapshot, run)
 
-    def _contents(self, spec: Spec) -> list[Content]:
+    def _contents(self, spec: Spec, maps: IdMaps | None) -> list[Content]:
         return [
             Content(
-                self._content(secret, spec.role, limit), secret.permissions, secret.uid, secret.gid
+                self._content(secret, spec.role, limit),
+                secret.permissions,
+                *(maps.owner(secret.uid, secret.gid) if maps else (secret.uid, secret.gid)),
             )
             for secret, _, limit in _all(spec)
         ]

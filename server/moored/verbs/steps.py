@@ -14,10 +14,11 @@ STEPS: Final[dict[str, tuple[Kind, ...]]] = {
     "admit": (),
     "record": (),
     "join": (),
-    "rootfs": (Kind.LAYER,),
+    "rootfs": (Kind.IDS, Kind.LAYER),
     "files": (Kind.FILES, Kind.OUTPUT, Kind.STREAMS),
     "mounts": (Kind.SHM, Kind.SECRETS, Kind.VOLUME, Kind.SOURCE),
     "network": (Kind.SANDBOX,),
+    "idmap": (Kind.IDMAPS,),
     "spec": (),
     "container": (Kind.CONTAINER,),
     "attach": (Kind.BRIDGE, Kind.ADDRESS, Kind.LINK, Kind.ATTACHMENT, Kind.PORTS),
@@ -29,6 +30,16 @@ STEPS: Final[dict[str, tuple[Kind, ...]]] = {
 }
 """Within a step, what is undone first comes last. Beside each other: rootfs, files, mounts
 and network; attach and task."""
+
+
+def kinds(step: str, idle: frozenset[str]) -> tuple[Kind, ...]:
+    """Return what a step acquires in a start in which these have nothing to do.
+
+    A namespace that is not made before the task is the task's own, and held from then on.
+    """
+    if step == "attach" and "network" in idle and "attach" not in idle:
+        return (*STEPS["network"], *STEPS["attach"])
+    return STEPS[step]
 
 
 def acquired(step: str, snapshot: Snapshot) -> tuple[Resource, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from moored import errors
 from moored.ledger import marks
-from moored.model import sharing
+from moored.model import id_maps, sharing
 from moored.model.identity import run_id
 from moored.model.network import attachments
 from moored.model.resources import Kind, Resource
@@ -24,6 +24,7 @@ from moored.verbs.steps import acquired
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
     from contextlib import AsyncExitStack
 
     from moored.containerd.values import Mount
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from moored.model.state import Snapshot
     from moored.model.users import Identity
     from moored.network.sandboxes import Sandbox
+    from moored.oci.mounts import Sourced
     from moored.saga import Clock, Saga
     from moored.verbs.furnishing import Furnisher
+    from moored.verbs.id_mapping import IdMapper
     from moored.verbs.joining import Joined, Joiner
     from moored.verbs.mounts import Mounted, Mounts
     from moored.verbs.needed import Files, Layers, Networks, RunFiles
@@ -48,6 +51,7 @@ class Surroundings:
     places: Mounts
     """Where something is mounted that the caller asked for."""
     networks: Networks
+    mapper: IdMapper
     clock: Clock
 
     def resources(self, snapshot: Snapshot, run: int) -> tuple[Resource, ...]:
@@ -57,6 +61,7 @@ class Surroundings:
         layer = () if held else (Resource(Kind.LAYER, snapshot.id, run, kept=True),)
         return (
             *layer,
+            *self.mapper.resources(snapshot, run),
             Resource(Kind.FILES, name, run),
             *self.furnisher.resources(snapshot, run),
             *self.places.resources(snapshot, run),
@@ -67,18 +72,20 @@ class Surroundings:
     def idle(self, snapshot: Snapshot) -> frozenset[str]:
         """Return the steps that have nothing to do for this container."""
         networks = attachments(snapshot.spec, snapshot.network)
+        mapped = id_maps.asks(snapshot.spec)
         steps = {
             "join": sharing.joins(snapshot.spec),
             "mounts": self._has_mounts(snapshot),
             "compare": self.places.holds(snapshot),
-            "network": networks,
+            "network": networks and not mapped,
+            "idmap": mapped,
             "attach": networks,
         }
         return frozenset(name for name, work in steps.items() if not work)
 
     def planned_for(self, snapshot: Snapshot, who: Identity | None) -> Prepared:
         """Return what the current run would have around it, before anything of it exists."""
-        has_network = attachments(snapshot.spec, snapshot.network)
+        has_network = _has_sandbox(snapshot)
         return Prepared(
             self.writer.planned(snapshot, snapshot.run),
             self.joiner.planned(snapshot),
@@ -94,13 +101,13 @@ class Surroundings:
         """Have the writable layer, and let ``layer`` be how it is mounted."""
         acquires = acquired("rootfs", snapshot)
         async with saga.step("rootfs", acquires=acquires):
-            if acquires:
-                layer.set_result(await self._new_layer(snapshot, acquires[0].key))
+            if any(resource.kind is Kind.LAYER for resource in acquires):
+                layer.set_result(await self._new_layer(snapshot))
             else:
                 layer.set_result(await self._old_layer(snapshot))
         return layer.result()
 
-    async def _new_layer(self, snapshot: Snapshot, key: str) -> list[Mount]:
+    async def _new_layer(self, snapshot: Snapshot) -> list[Mount]:
         told = {
             **labels(self.instance, snapshot),
             **marks.as_labels(marks.write(snapshot)),
@@ -109,7 +116,7 @@ class Surroundings:
         }
         # A call that is cut short may still happen, after the undo that found nothing.
         return await uninterrupted(
-            self.layers.prepare(key, parent=snapshot.image.layer, labels=told)
+            self.layers.prepare(snapshot.id, parent=snapshot.image.layer, labels=told)
         )
 
     async def _old_layer(self, snapshot: Snapshot) -> list[Mount]:
@@ -146,26 +153,50 @@ class Surroundings:
             return await self.furnisher.furnish(snapshot, snapshot.run, joined)
 
     async def network(self, snapshot: Snapshot, saga: Saga) -> Sandbox | None:
-        if not attachments(snapshot.spec, snapshot.network):
+        if not _has_sandbox(snapshot):
             return None
         acquires = acquired("network", snapshot)
         async with saga.step("network", acquires=acquires, late=errors.NetworkFailed):
             return await self.networks.open(snapshot)
 
     async def attach(
-        self, snapshot: Snapshot, saga: Saga, sandbox: Sandbox | None
+        self, snapshot: Snapshot, saga: Saga, sandbox: Sandbox | None, task: asyncio.Future[int]
     ) -> tuple[Attached, ...]:
-        if sandbox is None:
+        """Give the run its interfaces: in the sandbox, or where the process of the task will be."""
+        if not attachments(snapshot.spec, snapshot.network):
             return ()
         acquires = acquired("attach", snapshot)
+        if sandbox is None:
+            acquires = (*acquired("network", snapshot), *acquires)
         async with saga.step("attach", acquires=acquires, late=errors.NetworkFailed):
+            if sandbox is None:
+                sandbox = await self.networks.adopt(snapshot, await task)
             networks = await self.networks.attach(snapshot, sandbox)
             await in_thread(partial(self.writer.introduce, snapshot, networks))
             return networks
 
+    async def idmap(
+        self,
+        snapshot: Snapshot,
+        saga: Saga,
+        rootfs: Sequence[Mount],
+        sourced: Sequence[Sourced],
+    ) -> tuple[Sequence[Mount], Sequence[Sourced]]:
+        """Have layers and volumes belong to the ids of the container's own, if it has such."""
+        if not id_maps.asks(snapshot.spec):
+            return rootfs, sourced
+        async with saga.step("idmap", acquires=acquired("idmap", snapshot)):
+            return await self.mapper.map(snapshot, rootfs, sourced)
+
     def _has_mounts(self, snapshot: Snapshot) -> bool:
         furnished = self.furnisher.resources(snapshot, snapshot.run)
         return bool(furnished or self.places.planned(snapshot))
+
+
+def _has_sandbox(snapshot: Snapshot) -> bool:
+    """Whether its network namespace is made here: within its user namespace only a runtime can."""
+    wanted = attachments(snapshot.spec, snapshot.network)
+    return bool(wanted) and not id_maps.asks(snapshot.spec)
 
 
 def labels(instance: str, snapshot: Snapshot) -> dict[str, str]:
