@@ -15,6 +15,8 @@ WORKERS ?= 3
 MINUTES ?= 30
 SEED ?= 9
 SECONDS ?= 60
+# What `make faults` reports to; python -m tools.faults makes one page of several.
+REPORT ?= .cache/faults.xml
 FUZZED := reference archive image_documents spec cni_result cni_configuration ledger_record policy \
 	fail_points passwd cgroup_numbers
 # What the six languages need, as tools/setup.sh takes it. Newer ones that are on the PATH are used.
@@ -47,8 +49,10 @@ compat: ## Run what knows containerd on 1.7 and 2.1 with their runc, and upgrade
 			-n $(WORKERS) --dist loadfile $(COMPAT) $(ARGS) || exit 1; done
 	@$(BIN)/python -m pytest -m soak tests/compat $(ARGS)
 
-faults: setup ## Break every step, undo and release in every way: takes most of an hour
-	@$(BIN)/python -m pytest -m "real or soak" -n $(WORKERS) tests/e2e/test_matrix.py $(ARGS)
+faults: setup ## Break every step, undo and release in every way, and write docs/faults.md
+	@$(BIN)/python -m pytest -m "real or soak" -n $(WORKERS) --junitxml=$(REPORT) \
+		tests/e2e/test_matrix.py $(ARGS); \
+		status=$$?; $(BIN)/python -m tools.faults $(REPORT); exit $$status
 
 soak: setup ## Do anything, and kill everything, for MINUTES=30 with SEED=9
 	@$(BIN)/python -m pytest tests/soak/test_soak.py -s -o faulthandler_timeout=0 \

@@ -6,7 +6,7 @@ points come from the code: a new step or kind of resource joins by itself.
 
 moored itself is told to fail, to hang and to kill itself. For what others do it stops at the
 point, every thread of it, until it is done to them: the caller goes away, containerd is killed
-and comes back, or answers nothing for a while, all shims are killed.
+and comes back, or answers nothing for a while, all shims are killed, or stall for a while.
 
 A selection runs with all tests; ``make faults`` runs the whole.
 """
@@ -14,9 +14,10 @@ A selection runs with all tests; ``make faults`` runs the whole.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -34,13 +35,14 @@ from tests.real.agreement import (
     settled_container,
 )
 from tests.real.deadlines import eventually
+from tests.real.matrix import APART, ELSEWHERE, QUESTION, STRUCK, Case, cases, selected
 from tests.real.mounts import bind, volume
 from tests.real.site import Site
 from tests.real.specs import shell, sleeper
 from tests.real.wire import CALL_WITHIN, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from _pytest.mark import ParameterSet
@@ -53,86 +55,10 @@ pytestmark = pytest.mark.real
 NAME: Final = "life"
 SILENT_FOR: Final = 3.0
 """Seconds: more than any step or undo has here."""
-ACTIONS: Final = ("error", "hang", "kill")
-STRUCK: Final = ("cancel", "containerd", "silence", "shim")
-SIDES: Final = ("before", "after")
 LIMITS: Final = {"step_timeout": "2s", "undo_timeout": "2s"}
 CODE: Final = 3
 """What the process of a life that ends by itself ends with."""
-UNDONE: Final = "start.run.after=1*error;"
-"""A start that fails at its last step but one, so that everything is undone."""
 PARTNER: Final = "partner"
-KEPT: Final = frozenset({Kind.LAYER, Kind.IDS, Kind.OUTPUT, Kind.VOLUME, Kind.SOURCE})
-"""What an exit does not let go of."""
-ELSEWHERE: Final = frozenset({"join", Kind.ATTACHMENT})
-"""What these lives do not come by: another's namespaces, and CNI plugins."""
-APART: Final = frozenset({"idmap", Kind.IDMAPS, Kind.IDS})
-"""What a life comes by that has a user namespace of its own, and shares nothing."""
-SELECTED: Final = frozenset(
-    {
-        *("start.record.after", "start.mounts.after", "start.attach.after", "start.task.after"),
-        *("start.idmap.after", "start.idmap.undo.before"),
-        *("start.run.after", "start.commit.after", "start.task.undo.after", "ledger.commit.after"),
-        *("release.task.after", "release.files.after"),
-    }
-)
-"""Where moored is killed with all tests: a deed is done, and not on record."""
-SELECTED_STRUCK: Final = frozenset(
-    {("cancel", "start.task.after"), ("containerd", "start.task.after")}
-)
-BOUNDLESS: Final = frozenset({"start.record", "start.commit", "start.admit"})
-"""What ends by itself and has no limit of its own: it is not told to hang."""
-
-
-@dataclass(frozen=True)
-class Case:
-    verb: str
-    point: str
-    action: str
-
-    @property
-    def script(self) -> str:
-        prefix = UNDONE if self.verb == "undo" else ""
-        # The first commit is that of the partner.
-        first = "1*off->" if self.point.startswith("ledger") else ""
-        action = "stop" if self.action in STRUCK else self.action
-        return f"{prefix}{self.point}={first}1*{action}"
-
-    def __str__(self) -> str:
-        return f"{self.verb}-{self.point}-{self.action}"
-
-    def about(self, passed: set[str]) -> bool:
-        """Whether a life that passes and holds these comes by the point."""
-        where, name, *_ = self.point.split(".")
-        if where == "ledger":
-            return True
-        if where == "release" and self.verb == "exit":
-            return name in passed - KEPT
-        return name in passed
-
-
-def cases() -> Iterator[Case]:
-    for action in (*ACTIONS, *STRUCK):
-        for side in SIDES:
-            for step in STEPS:
-                if action != "hang" or f"start.{step}" not in BOUNDLESS:
-                    yield Case("start", f"start.{step}.{side}", action)
-                if STEPS[step] and step != "run":
-                    yield Case("undo", f"start.{step}.undo.{side}", action)
-            for kind in Kind:
-                yield Case("cleanup", f"release.{kind}.{side}", action)
-                if kind not in KEPT:
-                    yield Case("exit", f"release.{kind}.{side}", action)
-    for action in ("error", "kill", *STRUCK):
-        yield Case("start", "ledger.commit.before", action)
-    yield Case("start", "ledger.commit.after", "kill")
-
-
-def selected(case: Case) -> bool:
-    """Whether a case runs with all tests."""
-    if case.action in STRUCK:
-        return (case.action, case.point) in SELECTED_STRUCK
-    return case.action == "kill" and case.verb != "exit" and case.point in SELECTED
 
 
 def parameters() -> list[ParameterSet]:
@@ -152,8 +78,13 @@ def breakable(archive: Path) -> Iterator[Site]:
 
 @pytest.mark.parametrize("case", parameters())
 async def test_whatever_breaks_the_world_is_mended(
-    breakable: Site, policy: Path, bind_root: Path, case: Case
+    breakable: Site,
+    policy: Path,
+    bind_root: Path,
+    case: Case,
+    record_property: Callable[[str, object], None],
 ) -> None:
+    asking = partial(record_property, QUESTION)
     site = breakable
     daemon = site.start_moored({**LIMITS, "policy": str(policy), "failpoints": case.script})
     spec = _spec(case, bind_root)
@@ -162,19 +93,26 @@ async def test_whatever_breaks_the_world_is_mended(
         await wire.create(sleeper(name=PARTNER, network="none"))
         passed = await _passed(wire, spec)
         living = asyncio.create_task(_live(wire, case, spec))
+        shims: set[int] = set()
         if case.action in STRUCK and case.about(passed):
-            await _strike(site, daemon, case, living)
+            shims = await _strike(site, daemon, case, living)
         await asyncio.gather(living, return_exceptions=case.action == "cancel")
     await asyncio.to_thread(_come_back, daemon, killed=case.action == "kill" and case.about(passed))
     async with Wire(daemon.address) as wire:
+        asking("true")
         container = await settled_container(wire, NAME)
+        if container is not None and shims:
+            container = await wire.wait(container.id)  # once moored knows of its shim
         if container is not None:
-            await _judge(wire, site, daemon, container, case)
+            await _judge(wire, site, daemon, container, case, asking)
+        asking("left")
         await wire.remove(PARTNER)
         assert not (await wire.prune_volumes(all=True)).incomplete
+        assert not (await _audit(wire)).findings
     assert site.changes_since(before) == []
     assert ledger_resources(daemon) == set()
     daemon.stop()
+    site.retire_stopped()
 
 
 async def test_the_lives_of_the_matrix_pass_every_step_and_hold_every_kind(
@@ -196,8 +134,12 @@ async def _passed(wire: Wire, spec: ContainerSpec) -> set[str]:
     return {step.name for step in plan.steps} | kinds
 
 
-async def _strike(site: Site, daemon: Moored, case: Case, living: asyncio.Task[None]) -> None:
-    """Do to others what the case says while moored stops at its point."""
+async def _strike(site: Site, daemon: Moored, case: Case, living: asyncio.Task[None]) -> set[int]:
+    """Do to others what the case says while moored stops at its point.
+
+    Return the shims that were killed.
+    """
+    shims: set[int] = set()
     await eventually(daemon.is_stopped, f"moored comes to {case.point}")
     match case.action:
         case "cancel":
@@ -209,10 +151,26 @@ async def _strike(site: Site, daemon: Moored, case: Case, living: asyncio.Task[N
         case "silence":
             site.containerd.pause()
             asyncio.get_running_loop().call_later(SILENT_FOR, site.containerd.resume)
+        case "stall":
+            _stall(processes.shim_pids(site.containerd.address.socket))
         case "shim":
-            for pid in processes.shim_pids(site.containerd.address.socket):
+            shims = processes.shim_pids(site.containerd.address.socket)
+            for pid in shims:
                 os.kill(pid, signal.SIGKILL)
     daemon.resume()
+    return shims
+
+
+def _stall(shims: set[int]) -> None:
+    """Let shims answer nothing for a while."""
+    for pid in shims:
+        os.kill(pid, signal.SIGSTOP)
+        asyncio.get_running_loop().call_later(SILENT_FOR, _let_go_on, pid)
+
+
+def _let_go_on(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # moored may have had it killed
+        os.kill(pid, signal.SIGCONT)
 
 
 async def _live(wire: Wire, case: Case, spec: ContainerSpec) -> None:
@@ -260,13 +218,27 @@ def _come_back(daemon: Moored, *, killed: bool) -> None:
     daemon.start()
 
 
-async def _judge(wire: Wire, site: Site, daemon: Moored, container: Container, case: Case) -> None:
+async def _audit(wire: Wire) -> container_service_pb2.AuditResponse:
+    request = container_service_pb2.AuditRequest()
+    return await wire.containers.Audit(request, timeout=CALL_WITHIN)
+
+
+async def _judge(
+    wire: Wire,
+    site: Site,
+    daemon: Moored,
+    container: Container,
+    case: Case,
+    asking: Callable[[str], None],
+) -> None:
     """Ask the questions of a container that is there: is it true, and can it go on?"""
     await released(container, daemon)
     runs = assert_agreement(container, daemon, site.containerd)
+    asking("exit")
     if case.verb == "exit" and container.status.run and not runs:
         exit_ = container.status.exit
         assert (exit_.code, exit_.origin) == (CODE, container_pb2.EXIT_ORIGIN_PROCESS)
+    asking("usable")
     if not runs:
         assert (await wire.start(container.id)).container.status.run > container.status.run
     await wire.remove(container.id)
