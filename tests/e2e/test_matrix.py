@@ -55,6 +55,7 @@ pytestmark = pytest.mark.real
 NAME: Final = "life"
 SILENT_FOR: Final = 3.0
 """Seconds: more than any step or undo has here."""
+REMOVED_WITHIN: Final = 60.0
 LIMITS: Final = {"step_timeout": "2s", "undo_timeout": "2s"}
 CODE: Final = 3
 """What the process of a life that ends by itself ends with."""
@@ -106,6 +107,10 @@ async def test_whatever_breaks_the_world_is_mended(
         if container is not None:
             await _judge(wire, site, daemon, container, case, asking)
         asking("left")
+        # A cleanup that could not end yet has freed the name already.
+        await eventually(
+            partial(_has_only, wire, PARTNER), "all else is removed", within=REMOVED_WITHIN
+        )
         await wire.remove(PARTNER)
         assert not (await wire.prune_volumes(all=True)).incomplete
         assert not (await _audit(wire)).findings
@@ -216,6 +221,10 @@ def _come_back(daemon: Moored, *, killed: bool) -> None:
         daemon.stop()
     daemon.reconfigure(failpoints="")
     daemon.start()
+
+
+async def _has_only(wire: Wire, name: str) -> bool:
+    return [container.name for container in await wire.list()] == [name]
 
 
 async def _audit(wire: Wire) -> container_service_pb2.AuditResponse:
