@@ -65,6 +65,7 @@ def zoo() -> list[ContainerSpec]:
         sleeper(name="secret", secrets=[Secret(name="s", value=b"word")]),
         sleeper(name="large", secrets=[Secret(name="s", value=b"x" * 60_000)]),
         sleeper(name="shared", ipc="shareable"),
+        sleeper(name="mapped", user_namespace="auto", network="bridge"),
         sleeper(name="again", restart_policy=_always()),
         sleeper(),
     ]

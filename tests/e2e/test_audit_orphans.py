@@ -62,12 +62,12 @@ class Orphans:
         self._expect("output", f"{container}/{number}", (root / "output" / container).exists)
 
     def plant_mounts(self) -> None:
-        """Shared memory and secrets that are mounted, and a namespace that has a name."""
-        for kind in ("shm", "secrets"):
+        """Shared memory, secrets and layers that are mounted, and a namespace that has a name."""
+        for kind, below in (("shm", ""), ("secrets", ""), ("idmaps", "0")):
             run = self.run()
             place = self.moored.state / kind / run
-            place.mkdir(parents=True)
-            _command("mount", "-t", "tmpfs", "tmpfs", str(place))
+            (place / below).mkdir(parents=True)
+            _command("mount", "-t", "tmpfs", "tmpfs", str(place / below))
             self._expect(kind, run, place.exists)
         run = self.run()
         pin = self.moored.state / "cni" / run

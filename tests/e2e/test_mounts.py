@@ -88,14 +88,26 @@ async def test_a_tmpfs_has_its_size_and_mode(mounts: Wire) -> None:
         assert ("noexec" in of_t, "noexec" in of_x, "nosuid,nodev" in of_x) == (True, False, True)
 
 
-@pytest.mark.parametrize(("propagation", "seen"), [(SLAVE, True), (SHARED, True), (PRIVATE, False)])
+@pytest.mark.parametrize(
+    ("propagation", "seen", "users"),
+    [
+        (SLAVE, True, "host"),
+        (SLAVE, True, "auto"),
+        (SHARED, True, "host"),
+        (PRIVATE, False, "host"),
+    ],
+)
 async def test_what_the_host_mounts_later_shows_if_it_was_asked_for(
-    mounts: Wire, bind_root: Path, propagation: container_pb2.MountPropagation, seen: bool
+    mounts: Wire,
+    bind_root: Path,
+    propagation: container_pb2.MountPropagation,
+    seen: bool,
+    users: str,
 ) -> None:
     with _shared_mount(bind_root / "prop") as place:
         (place / "late").mkdir()
-        spec = sleeper(mounts=[bind(place, "/p", propagation=propagation)])
-        async with mounts.running(spec) as container:
+        asked = [bind(place, "/p", propagation=propagation)]
+        async with mounts.running(sleeper(mounts=asked, user_namespace=users)) as container:
             with _mounted("tmpfs", place / "late"):
                 assert _sees(container.status.pid, "/p/late") is seen
 
@@ -131,17 +143,22 @@ async def test_a_propagation_that_the_host_cannot_give_is_refused(
     )
 
 
-async def test_read_only_holds_for_what_is_mounted_below_too(mounts: Wire, bind_root: Path) -> None:
-    place = bind_root / "tree"
+@pytest.mark.parametrize("users", ["host", "auto"])
+async def test_read_only_holds_for_what_is_mounted_below_too(
+    mounts: Wire, bind_root: Path, users: str
+) -> None:
+    place = bind_root / f"tree-{users}"
     (place / "sub").mkdir(parents=True)
     with _mounted("tmpfs", place / "sub"):
+        (place / "sub").chmod(0o777)
         script = "touch /r/sub/x || echo refused; ls /n/sub; touch /w/sub/y && echo written"
         asked = [
             bind(place, "/r", read_only=True),
-            bind(place, "/n", read_only=True, non_recursive=True),
+            bind(place, "/n", read_only=True, non_recursive=users == "host"),
             bind(place, "/w"),
         ]
-        async with mounts.running(shell(script, mounts=asked)) as container:
+        spec = shell(script, mounts=asked, user_namespace=users)
+        async with mounts.running(spec) as container:
             assert await mounts.printed(container.id) == b"refused\nwritten\n"
         assert os.listdir(place / "sub") == ["y"]
 

@@ -6,6 +6,7 @@ and the host's mounts.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,16 +14,20 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
-from moorage.v1.container_pb2 import Resources, Secret
+from moorage.v1.container_pb2 import MOUNT_PROPAGATION_SHARED, Resources, Secret
+from moorage.v1.container_service_pb2 import WAIT_CONDITION_HEALTHY, StartRequest
+from moorage.v1.health_pb2 import ExecProbe, HealthCheck, TcpProbe
 from moorage.v1.resources_pb2 import Rlimit
 from moorage.v1.security_pb2 import Device, IdMapping
 from tests.e2e.conftest import RICH
 from tests.e2e.test_exec import run_in
 from tests.outside import kernel
+from tests.real.command import Command
 from tests.real.mounts import bind, tmpfs, volume
+from tests.real.networking import PORT, address, ask, client, server
 from tests.real.specs import shell, sleeper
 from tests.real.terminals import terminal
-from tests.real.wire import Wire, refused
+from tests.real.wire import CALL_WITHIN, Wire, duration, refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -262,6 +267,86 @@ async def test_settings_and_limits_of_its_namespaces_are_its_own(wire: Wire) -> 
     assert await _printed(wire, spec) == b"1\n4096\n77\n300\n"
 
 
+async def test_it_can_be_locked_up_further_and_has_an_init(wire: Wire, bind_root: Path) -> None:
+    place = bind_root / "locked"
+    (place / "below").mkdir(parents=True)
+    (place / "below" / "f").write_text("read\n")
+    script = """
+        cat /proc/1/comm; cat /b/below/f; touch /b/below/f 2>/dev/null || echo read-only
+        touch /new 2>/dev/null || echo read-only; touch /t/new && echo wrote
+        (echo 1 >/proc/sys/kernel/core_uses_pid) 2>/dev/null || echo read-only
+        cat /proc/kcore | wc -c; ls /sys/firmware | wc -l
+        grep -E 'NoNewPrivs|CapBnd|Seccomp:' /proc/self/status | tr -d ' \t'
+    """
+    spec = shell(
+        script,
+        user_namespace="auto",
+        init=True,
+        read_only_rootfs=True,
+        no_new_privileges=True,
+        capabilities_drop=["ALL"],
+        mounts=[
+            tmpfs("/t"),
+            bind(place, "/b", read_only=True),
+        ],
+    )
+    said = (await _printed(wire, spec)).decode().split()
+    init, *rest = said
+    assert init in ("catatonit", "tini", "docker-init", "init")
+    assert rest == [
+        *("read", "read-only", "read-only", "wrote", "read-only", "0", "0"),
+        *("CapBnd:0000000000000000", "NoNewPrivs:1", "Seccomp:2"),
+    ]
+
+
+async def test_on_the_bridge_it_is_reached_probed_and_counted(wire: Wire) -> None:
+    every = {"interval": duration(0.2), "retries": 1}
+    probes = {
+        "by port": {"tcp": TcpProbe(port=PORT)},
+        "by command": {"exec": ExecProbe(args=["id"])},
+    }
+    for name, probe in probes.items():
+        check = HealthCheck(**probe, **every)  # type: ignore[arg-type]
+        spec = server(name.replace(" ", "-"), user_namespace="auto", network="bridge")
+        spec.health_check.CopyFrom(check)
+        async with wire.running(spec) as container:
+            await wire.wait(container.id, WAIT_CONDITION_HEALTHY)
+            assert await ask(address(container)) == name.replace(" ", "-")
+            owner_of_links = os.stat(f"/proc/{container.status.pid}/ns/net").st_ino
+            assert owner_of_links != os.stat("/proc/self/ns/net").st_ino
+            async with wire.running(client(address(container), network="bridge")) as other:
+                assert (await wire.printed(other.id)).decode().split() == [name.replace(" ", "-")]
+
+
+async def test_what_goes_in_by_a_pipe_comes_out(mapping: Moored) -> None:
+    done = Command(mapping.address)(
+        "run", "-i", "--rm", "--userns", "auto", "busybox", "cat", stdin=b"x" * 99
+    )
+    assert (done.code, done.out) == (0, "x" * 99)
+    done = Command(mapping.address)("run", "--rm", "--userns", "0:1:1", "busybox", "id")
+    assert done.code
+    assert "id_ranges" in done.err
+
+
+async def test_a_plan_says_what_would_be_and_gives_nothing(wire: Wire) -> None:
+    spec = sleeper(user_namespace="auto", network="bridge")
+    request = StartRequest(spec=spec, validate_only=True)
+    plans = [(await wire.containers.Start(request, timeout=CALL_WITHIN)).plan for _ in range(2)]
+    assert plans[0] == plans[1]
+    steps = {step.name: list(step.acquires) for step in plans[0].steps}
+    assert "network" not in steps
+    [ids] = [text for text in steps["rootfs"] if text.startswith("ids ")]
+    [idmaps] = steps["idmap"]
+    assert idmaps.startswith("idmaps ")
+    assert steps["attach"][0].startswith("sandbox ")
+    linux = json.loads(plans[0].runtime_spec)["linux"]
+    first = int(ids.removeprefix("ids "))
+    maps = [{"containerID": 0, "hostID": first, "size": BLOCK}]
+    assert linux["uidMappings"] == linux["gidMappings"] == maps
+    kinds = {each["type"]: each.get("path") for each in linux["namespaces"]}
+    assert {"user": None, "network": None}.items() <= kinds.items()
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -274,6 +359,11 @@ async def test_settings_and_limits_of_its_namespaces_are_its_own(wire: Wire) -> 
         ({"uts": "host"}, "uts"),
         ({"domain_name": "example.org"}, "domain_name"),
         ({"devices": [Device(source="/dev/null")]}, "devices"),
+        ({"mounts": [bind("/x", "/x", non_recursive=True)]}, "mounts[0].bind.non_recursive"),
+        (
+            {"mounts": [bind("/x", "/x", propagation=MOUNT_PROPAGATION_SHARED)]},
+            "mounts[0].bind.propagation",
+        ),
         ({"cdi_devices": ["vendor.com/gpu=0"]}, "cdi_devices"),
         ({"user": "65536"}, "user"),
         ({"user": "1:65536"}, "user"),

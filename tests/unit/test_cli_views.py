@@ -200,3 +200,14 @@ def test_what_starts_again_by_itself_tells_why_and_when() -> None:
     assert told["memory"].endswith("64.0 MiB")
     assert told["next"].endswith("attempt 3")
     assert told["exit"].endswith("137 (out of memory)")
+
+
+def test_maps_are_shown_once_where_they_are_the_same() -> None:
+    container = wire.Container(id="0" * 32)
+    container.status.uid_mappings.add(inside=0, host=300000, size=10)
+    container.status.gid_mappings.add(inside=0, host=300000, size=10)
+    assert "ids      0-9 are 300000-300009 on the host" in views.container(container)
+    container.status.gid_mappings[0].size = 11
+    shown = views.container(container)
+    assert "uids     0-9 are 300000-300009 on the host" in shown
+    assert "gids     0-10 are 300000-300010 on the host" in shown

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from moorage.cli import health_views, network_views
+from moorage.cli import health_views, network_views, userns_views
 from moorage.cli.port_options import published
 from moorage.cli.tables import Cell, Coloured, fields, table
 from moorage.cli.texts import plain
@@ -115,6 +115,7 @@ def _identity(shown: wire.Container, now: datetime) -> Iterator[tuple[str, Cell]
         for port in published(attached.ports):
             yield "published", port
     yield from network_views.interfaces(status)
+    yield from userns_views.maps(status)
 
 
 def _state_line(shown: wire.Container, now: datetime) -> str:

@@ -91,8 +91,11 @@ def _at_odds(spec: Spec) -> Iterator[Violation]:
         if getattr(spec, field):
             yield Violation(field, f"{why}: devices belong to the host's ids")
     for number, mount in enumerate(spec.mounts):
+        path = f"mounts[{number}].bind"
         if mount.type is MountType.BIND and mount.propagation is Propagation.SHARED:
-            yield Violation(f"mounts[{number}].bind.propagation", f"shared {why}")
+            yield Violation(f"{path}.propagation", f"shared {why}")
+        if mount.type is MountType.BIND and not mount.recursive:
+            yield Violation(f"{path}.non_recursive", f"{why}: what is mounted below stays in sight")
 
 
 def _known(spec: Spec) -> IdMaps | None:
