@@ -3,6 +3,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help trace setup demo test compat faults long soak fuzz mesh golden cover interop beside systemd stack wheel floor lint format protos states lock clean
 
+# Where it is set, each start of moored compiles all of itself again: half of what a start costs.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := .venv/bin
 TYPED := server client tests demo tools
 ARGS ?=

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moored.api.certificates import Certificates
 from moored.policy_book import PolicyBook
 from moored.tls_settings import TLS
 
 if TYPE_CHECKING:
+    from moored.api.certificates import Certificates
     from moored.config import Settings
     from moored.telemetry.measures import Measures
 
@@ -33,7 +33,7 @@ class Entrance:
         secured = any(address.startswith(TLS) for address in settings.listen)
         return cls(
             PolicyBook(policy, host_network=settings.allow_host_network),
-            Certificates(settings) if secured else None,
+            _certificates(settings) if secured else None,
         )
 
     async def reload(self) -> None:
@@ -61,3 +61,9 @@ class Entrance:
                 "For how long the server's certificate is still good",
                 lambda: {"": certificates.expires_in},
             )
+
+
+def _certificates(settings: Settings) -> Certificates:
+    from moored.api.certificates import Certificates  # slow, and only TLS needs it
+
+    return Certificates(settings)

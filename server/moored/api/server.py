@@ -7,8 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import grpc
-from grpc_channelz.v1 import _async as channelz
-from grpc_channelz.v1 import channelz_pb2
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_health.v1.health import aio as health
@@ -65,7 +63,6 @@ SERVICES: Final = (
     image_service_pb2.DESCRIPTOR.services_by_name["ImageService"],
     volume_service_pb2.DESCRIPTOR.services_by_name["VolumeService"],
 )
-CHANNELZ: Final = channelz_pb2.DESCRIPTOR.services_by_name["Channelz"]
 RUNTIME_HEALTH: Final = "moorage.runtime"
 """The health service's name for: containerd answers."""
 _LAST_CALLS: Final = 1.0
@@ -133,12 +130,10 @@ class Server:
         server.add_generic_rpc_handlers(
             tuple(desk.handlers(service, servicers[service.name]) for service in SERVICES)
         )
-        if site.settings.channelz:
-            server.add_generic_rpc_handlers((desk.handlers(CHANNELZ, channelz.ChannelzServicer()),))
+        shown = [_show_channels(server, desk)] if site.settings.channelz else []
         checks = health.HealthServicer()
         add_HealthServicer_to_server(checks, server)
         names = [service.full_name for service in SERVICES]
-        shown = [CHANNELZ.full_name] if site.settings.channelz else []
         reflection.enable_server_reflection(
             [*names, *shown, HEALTH, reflection.SERVICE_NAME], server
         )
@@ -200,6 +195,15 @@ class Server:
     async def _tell(self, status: int) -> None:
         for name in ("", *(service.full_name for service in SERVICES)):
             await self._health.set(name, status)
+
+
+def _show_channels(server: grpc.aio.Server, desk: Desk) -> str:
+    """Let ``server`` tell of its own connections, and return the name of the service that does."""
+    from grpc_channelz.v1 import _async, channelz_pb2  # for those who ask for it
+
+    service = channelz_pb2.DESCRIPTOR.services_by_name["Channelz"]
+    server.add_generic_rpc_handlers((desk.handlers(service, _async.ChannelzServicer()),))
+    return str(service.full_name)
 
 
 def _containers(site: Site, house: House, info: ServerInfo, callers: Callers) -> ContainerServicer:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from moored import errors
 from moored.model.health import Checkup, ExecProbe, GrpcProbe, HttpProbe, Outcome, TcpProbe
 from moored.model.state import Running
-from moored.probes import doors, grpc, http
+from moored.probes import doors, http
 from moored.probes.finding import Finding, failed, succeeded
 from moored.telemetry.background import background
 
@@ -73,6 +73,8 @@ async def _by_socket(snapshot: Snapshot, probe: Socketed) -> Finding:
             case HttpProbe():
                 return await http.get(connected, probe)
             case GrpcProbe():
+                from moored.probes import grpc  # brings HTTP/2, which is slow to import
+
                 return await grpc.check(connected, probe)
     except doors.Gone:
         return Finding(Outcome.UNDECIDED, "its process has ended")

@@ -13,7 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import yaml
 from loguru import logger
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
@@ -135,7 +134,7 @@ def _files(directory: Path) -> Iterator[Path]:
 def _described(path: str, _changed: int) -> dict[str, tuple[Edits, ...]]:
     try:
         found = _Specification.model_validate(_loaded(Path(path)))
-    except (OSError, ValueError, ValidationError, yaml.YAMLError) as error:
+    except (OSError, ValueError, ValidationError) as error:
         logger.warning("cannot use CDI specification {}: {}", path, str(error).splitlines()[0])
         return {}
     shared = (found.containerEdits,) if found.containerEdits != Edits() else ()
@@ -144,4 +143,11 @@ def _described(path: str, _changed: int) -> dict[str, tuple[Edits, ...]]:
 
 def _loaded(path: Path) -> Any:
     text = path.read_text(encoding="utf-8")
-    return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    if path.suffix == ".json":
+        return json.loads(text)
+    import yaml  # slow, and few hosts have such a file
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
