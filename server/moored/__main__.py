@@ -88,11 +88,12 @@ def stop_containerd(settings: Settings) -> None:
 
 def _serve(settings: Settings) -> None:
     from moored.daemon import serve
+    from moored.running import run
     from moored.supervisor import Supervisor
 
     try:
         supervisor = Supervisor.found(os.environ, pid=os.getpid())
-        asyncio.run(serve(settings, supervisor))
+        run(serve(settings, supervisor))
     except errors.SetupRefused as refusal:
         end(refusal, REFUSED)
 

@@ -33,6 +33,7 @@ from moored.keepers.heartbeat import Heartbeat
 from moored.keepers.pulse import Pulse
 from moored.oci import cgroups, host_hooks
 from moored.telemetry import log_export, logging, metrics, process, tracing
+from moored.telemetry.exporting import SHUTDOWN_LIMIT
 from moored.telemetry.measures import Measures
 from moored.verbs.admission import Runtimes
 
@@ -46,8 +47,10 @@ if TYPE_CHECKING:
 
 _PULSE_LIMIT: Final = 2.0
 """Seconds that containerd has, to show that it lives."""
-_LAST_WORDS: Final = 10.0
-"""Seconds that the end may take once all verbs have ended: spans and numbers go out."""
+_KEEPERS_END: Final = 2.0
+_LAST_WORDS: Final = 5.0 + 3 * SHUTDOWN_LIMIT
+"""Seconds that the end may take once all verbs have: calls are told, keepers end, and then the
+last spans, numbers and lines go out, one after another."""
 
 
 async def serve(settings: Settings, supervisor: Supervisor) -> None:
@@ -186,14 +189,14 @@ async def _run(
         logger.info("moored {} {}", __version__, serving)
         supervisor.serving(serving)
         await stopping.wait()
-        supervisor.draining(at_most=settings.drain_timeout + _LAST_WORDS)
+        supervisor.draining(at_most=longest_end(settings.drain_timeout))
         await _drain(settings, house, server)
     finally:
         await server.stop()
         for keeper in keepers:
             keeper.cancel()
         if keepers:
-            await asyncio.wait(keepers)
+            await asyncio.wait(keepers, timeout=_KEEPERS_END)
         premises.remove_sockets(settings.listen)
         # Both only if empty: what is above our runs stays as long as there is one.
         cgroups.remove_parent_if_empty(settings.instance)
@@ -230,13 +233,23 @@ def _keep(
     return tasks
 
 
+def longest_end(drain_timeout: float) -> float:
+    """Return the seconds from SIGTERM to the exit when nothing ends before its time.
+
+    Verbs have ``drain_timeout`` to end, all together, and as long again to undo what they did not.
+    """
+    return 2 * drain_timeout + _LAST_WORDS
+
+
 async def _drain(settings: Settings, house: House, server: Server) -> None:
     logger.info("draining")
     house.keepers.restarts.close()
     await server.refuse_changes()
-    limit = settings.drain_timeout
-    late, _ = await asyncio.gather(house.owner.drain(limit), server.changes(limit))
-    late += await house.owner.drain(limit)  # what those calls have begun meanwhile
-    if late:
+    clock, limit = asyncio.get_running_loop().time, settings.drain_timeout
+    end = clock() + limit
+    await asyncio.gather(house.owner.settle(limit), server.changes(limit))
+    # Also what those calls have begun meanwhile.
+    left = max(0.0, end - clock())
+    if late := await house.owner.drain(left, undone_within=limit):
         logger.warning("{} verbs did not end in time and were cut short", late)
     logger.info("drained")

@@ -56,15 +56,22 @@ class Owner:
             if task.done():
                 self._awaited.discard(task)
 
-    async def drain(self, within: float) -> int:
-        """Wait for what runs to end; cancel what has not by then, and return how many that was."""
+    async def settle(self, within: float) -> None:
+        """Wait for what runs to end, but no longer than that."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=within)
+
+    async def drain(self, within: float, *, undone_within: float) -> int:
+        """Wait for what runs to end; cancel what has not by then, and return how many that was.
+
+        What is cancelled has ``undone_within`` more: what it has not undone then stays on record.
+        """
+        await self.settle(within)
         late = set(self._tasks)
         for task in late:
             task.cancel()
         if late:
-            await asyncio.wait(late, timeout=within)
+            await asyncio.wait(late, timeout=undone_within)
         return len(late)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:

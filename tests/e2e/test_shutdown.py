@@ -7,6 +7,7 @@ again by the same request, the moored that comes after answers, and everything h
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from contextlib import suppress
 from functools import partial
@@ -20,7 +21,7 @@ from moorage.v1 import container_service_pb2 as service
 from tests.real.deadlines import eventually
 from tests.real.ports import unused_port
 from tests.real.shutdown import TALKS, shut_down_among
-from tests.real.specs import DEAF, shell
+from tests.real.specs import DEAF, shell, sleeper
 from tests.real.wire import CALL_WITHIN, Wire, duration, refused
 
 if TYPE_CHECKING:
@@ -98,6 +99,42 @@ async def test_whoever_reads_nothing_holds_up_no_end(own_moored: Moored, own_wir
         own_moored.stop()
         own_moored.start()
         assert await _to_its_end(deaf) is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_it_has_ended_when_its_supervisor_was_told_whatever_does_not_end(
+    site: Site,
+) -> None:
+    """A start that neither ends nor is undone: the next moored finds it, and undoes it."""
+    limits = {"drain_timeout": "0.5s", "step_timeout": "100", "undo_timeout": "100"}
+    hanging = {"failpoints": "start.run.before=hang;start.task.undo.before=hang"}
+    moored = site.moored({**limits, **hanging})
+    notified = moored.root.parent / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(str(notified))
+        supervisor.settimeout(CALL_WITHIN)
+        moored.variables["NOTIFY_SOCKET"] = str(notified)
+        moored.start()
+        moored.import_image(site.archive)
+        async with Wire(moored.address) as wire:
+            start = asyncio.ensure_future(refused(wire.run(sleeper(name="stuck"))))
+            await eventually(partial(_is_at, wire, "run"), "it hangs")
+            moored.terminate()
+            told = b""
+            while not told.startswith(b"STOPPING=1"):
+                told = await asyncio.to_thread(supervisor.recv, 4096)
+            at_most = int(told.partition(b"EXTEND_TIMEOUT_USEC=")[2]) / 1e6
+            assert await asyncio.to_thread(moored.await_end, at_most) == 0
+            assert (await start).code is grpc.StatusCode.UNAVAILABLE
+    moored.variables.clear()
+    moored.reconfigure(failpoints="")
+    moored.start()
+    async with Wire(moored.address) as wire:
+        assert (await wire.cleanup("stuck", force=True, remove=True)).complete
+    moored.stop()
+
+
+async def _is_at(wire: Wire, stage: str) -> bool:
+    return any(container.status.stage.step == stage for container in await wire.list())
 
 
 async def _is_stopping(wire: Wire, container: str) -> bool:

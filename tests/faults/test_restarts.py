@@ -75,7 +75,7 @@ async def comes_due(world: World, waiting: Snapshot) -> None:
     await soon(timers.taken.wait())
     running.cancel()
     await asyncio.wait([running])
-    assert await world.house.owner.drain(WITHIN) == 0
+    assert await world.house.owner.drain(WITHIN, undone_within=WITHIN) == 0
 
 
 async def recover(world: World) -> None:
@@ -344,7 +344,7 @@ async def test_a_restart_that_got_no_turn_is_tried_again(world: World) -> None:
     await soon(timers.taken.wait())
     running.cancel()
     await asyncio.wait([running])
-    assert await world.house.owner.drain(WITHIN) == 0
+    assert await world.house.owner.drain(WITHIN, undone_within=WITHIN) == 0
     assert world.snapshot("web").state == first.state
     assert isinstance(first.state, Restarting)
     assert await soon(timers.next()) == (first.id, first.state.due)

@@ -354,7 +354,7 @@ async def test_a_restart_is_finished_by_the_service_that_comes_after(
     restarting = asyncio.create_task(world.verbs.restarter.restart("web"))
     await world.until("web", lambda view: isinstance(view.snapshot.state, Stopping))
     async with copied(world, home / "two") as after:
-        await world.house.owner.drain(0)
+        await world.house.owner.drain(0, undone_within=5)
         await world.house.keepers.exits.close()
         if ended_meanwhile:
             world.fake.exit(f"{started.id}.1", 0)

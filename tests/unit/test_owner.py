@@ -26,7 +26,7 @@ async def test_work_goes_on_when_its_caller_goes_away() -> None:
     with pytest.raises(asyncio.CancelledError):
         await caller
     go.set()
-    assert await owner.drain(5) == 0
+    assert await owner.drain(5, undone_within=5) == 0
     assert done.is_set()
 
 
@@ -52,8 +52,25 @@ async def test_work_that_may_be_cancelled_has_ended_before_its_caller_hears_of_i
 async def test_what_does_not_end_in_time_is_cancelled_and_counted() -> None:
     owner = Owner()
     task = owner.spawn(asyncio.Event().wait(), "endless")
-    assert await owner.drain(0.01) == 1
+    assert await owner.drain(0.01, undone_within=5) == 1
     assert task.cancelled()
+
+
+async def test_what_undoes_for_ever_is_left_in_the_end() -> None:
+    owner, go = Owner(), asyncio.Event()
+
+    async def deaf() -> None:
+        await uninterrupted(_waited(go))
+
+    task = owner.spawn(deaf(), "deaf")
+    assert await owner.drain(0, undone_within=0.01) == 1
+    assert not task.done()
+    go.set()
+    await asyncio.wait([task])
+
+
+async def _waited(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 async def test_the_result_and_the_error_reach_the_caller() -> None:
@@ -111,6 +128,6 @@ async def test_what_nobody_waits_for_is_an_error_only_if_nobody_expected_it(
 
     owner = Owner()
     owner.keep(breaks(), "work")
-    await owner.drain(5)
+    await owner.drain(5, undone_within=5)
     logger.remove(sink)
     assert levels == [level]

@@ -88,7 +88,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     ledger = await Ledger.open(tmp_path / "ledger.db", measures=UNMEASURED, boot_id="b")
     built = Desk(ledger)
     yield built
-    await built.owner.drain(5)
+    await built.owner.drain(5, undone_within=5)
     await ledger.close()
 
 

@@ -39,7 +39,8 @@ class LogExport:
         """What takes log lines; None where nobody wants them."""
         if self.provider is None:
             return None
-        out = self.provider.get_logger(SERVICE)
+        out, severities = self.provider.get_logger(SERVICE), _severities()
+        unknown = severities["INFO"]
 
         def emit(message: Message) -> None:
             record = message.record
@@ -48,7 +49,7 @@ class LogExport:
             error = record["exception"]
             out.emit(
                 timestamp=round(record["time"].timestamp() * 1e9),
-                severity_number=_severity(record["level"].name),
+                severity_number=severities.get(record["level"].name, unknown),
                 severity_text=record["level"].name,
                 body=record["message"],
                 attributes=_attributes(record["name"], record["extra"]),
@@ -80,10 +81,10 @@ def build(service_version: str, instance: str, environ: Mapping[str, str]) -> Lo
     return LogExport(provider)
 
 
-def _severity(level: str) -> Any:
+def _severities() -> dict[str, Any]:
     from opentelemetry._logs import SeverityNumber
 
-    return SeverityNumber(_SEVERITIES.get(level, 9))
+    return {level: SeverityNumber(number) for level, number in _SEVERITIES.items()}
 
 
 def _attributes(name: str | None, extra: Mapping[str, Any]) -> dict[str, Any]:
