@@ -150,7 +150,7 @@ async def opened(home: Path, fake: FakeContainerd, **settings: Any) -> AsyncIter
     async with AsyncExitStack() as stack:
         house = await House.build(site, stack)
         world = World(home, fake, site, house, exporter)
-        stack.push_async_callback(house.owner.drain, 1)
+        stack.push_async_callback(house.owner.drain, 1, undone_within=1)
         stack.callback(fake.forgive)
         yield world
 

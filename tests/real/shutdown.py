@@ -45,9 +45,9 @@ async def shut_down_among(
             crowd = Crowd(wires, container.id, f"crowd-{secrets.token_hex(3)}")
             try:
                 await _restart(moored, crowd, streams, rate, calm)
-                await _check(crowd, wires[0])
+                await check(crowd, wires[0])
             finally:
-                await _remove(crowd, wires[0])
+                await remove_all(crowd, wires[0])
             return crowd
 
 
@@ -67,7 +67,8 @@ async def _restart(moored: Moored, crowd: Crowd, streams: int, rate: float, calm
         crowd.over.set()
 
 
-async def _check(crowd: Crowd, wire: Wire) -> None:
+async def check(crowd: Crowd, wire: Wire) -> None:
+    """Look at what each was told, and ask again what had no answer."""
     told = Counter((method, refused.code) for method, refused in crowd.refusals)
     assert {code for _, code in told} <= {grpc.StatusCode.UNAVAILABLE}, _others(crowd)
     assert [s.method for s in crowd.streams if not s.refused] == []
@@ -97,7 +98,7 @@ def _others(crowd: Crowd) -> str:
     return "\n".join(odd)
 
 
-async def _remove(crowd: Crowd, wire: Wire) -> None:
+async def remove_all(crowd: Crowd, wire: Wire) -> None:
     turns = asyncio.Semaphore(8)
 
     async def remove(container: str) -> None:
