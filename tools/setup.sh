@@ -74,7 +74,8 @@ install_packages() {
     command -v apt-get >/dev/null || refuse "cannot install $*: there is no apt-get here"
     [ "$(id -u)" = 0 ] || refuse "cannot install $*: not root; try: sudo apt-get install $*"
     say "installing $*"
-    apt --simulate install "$@" >/dev/null 2>&1 || apt update
+    # Lists that are old, or came without the security archive, have other versions than are needed.
+    apt update || say "cannot bring the lists of packages up to date; going by those that are here"
     local removed
     removed=$(apt --simulate install "$@" | sed -n 's/^Remv \([^ ]*\).*/\1/p')
     case $removed in
@@ -82,7 +83,7 @@ install_packages() {
     *) refuse "cannot install $*: that would remove" $removed ;;
     esac
     forbid_services
-    apt install "$@" >/dev/null || { apt update && apt install "$@" >/dev/null; }
+    apt install "$@" >/dev/null
 }
 
 # No package that is installed here may start its service: ours are started by who needs them.
