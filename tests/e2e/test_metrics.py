@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.real.collector import collecting
 from tests.real.deadlines import eventually
+from tests.real.scraping import scraped
 from tests.real.specs import shell, sleeper
 from tests.real.wire import Wire, refused
 
@@ -23,21 +22,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 WITHIN = 30.0
-
-
-def scraped(address: str) -> dict[str, float]:
-    """Return every sample by its name and labels, but for those of the instrument's scope."""
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
-        text: str = answer.read().decode()
-    found = {}
-    for name, labels, value in re.findall(r"^(\w+)(?:\{(.*)\})? (\S+)$", text, re.MULTILINE):
-        said = [
-            f'{key}="{what}"'
-            for key, what in re.findall(r'(\w+)="([^"]*)"', labels)
-            if not key.startswith("otel_scope")
-        ]
-        found[f"{name}{{{','.join(said)}}}" if said else name] = float(value)
-    return found
 
 
 async def test_s30_containers_are_counted_by_state_and_ends_by_origin(
