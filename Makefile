@@ -21,7 +21,7 @@ SECONDS ?= 60
 # What `make faults` reports to; python -m tools.faults makes one page of several.
 REPORT ?= .cache/faults.xml
 FUZZED := reference archive image_documents spec cni_result cni_configuration ledger_record policy \
-	fail_points passwd cgroup_numbers
+	fail_points passwd cgroup_numbers runtime_event task_status shim_exit runtime_complaint
 # What the six languages need, as tools/setup.sh takes it. Newer ones that are on the PATH are used.
 INTEROP := protoc=protobuf-compiler /usr/include/google/protobuf/any.proto=libprotobuf-dev \
 	pkg-config=pkg-config g++=g++ grpc_cpp_plugin=protobuf-compiler-grpc \
@@ -54,7 +54,7 @@ compat: ## Run what knows containerd on 1.7 and 2.1 with their runc, and upgrade
 
 faults: setup ## Break every step, undo and release in every way, and write docs/faults.md
 	@$(BIN)/python -m pytest -m "real or soak" -n $(WORKERS) --junitxml=$(REPORT) \
-		tests/e2e/test_matrix.py $(ARGS); \
+		tests/e2e/test_matrix.py tests/e2e/test_matrix_others.py $(ARGS); \
 		status=$$?; $(BIN)/python -m tools.faults $(REPORT); exit $$status
 
 soak: setup ## Do anything, and kill everything, for MINUTES=30 with SEED=9
@@ -62,7 +62,7 @@ soak: setup ## Do anything, and kill everything, for MINUTES=30 with SEED=9
 		--soak-minutes $(MINUTES) --soak-seed $(SEED) $(ARGS)
 
 long: setup ## Run the long versions of the tests that have one
-	@$(BIN)/python -m pytest -m soak --deselect tests/e2e/test_matrix.py \
+	@$(BIN)/python -m pytest -m soak --deselect tests/e2e/test_matrix.py --deselect tests/e2e/test_matrix_others.py \
 		--deselect tests/e2e/test_beside_docker.py --deselect tests/systemd \
 		--deselect tests/stack $(ARGS)
 

@@ -116,6 +116,7 @@ async def _serve(
         settings=settings,
         address=located.address,
         places=located.places,
+        silent=located.silent,
         runtimes=Runtimes(known, settings.runtime, faults),
         tracer=observers.tracer,
         measures=observers.measures,

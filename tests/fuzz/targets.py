@@ -10,17 +10,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from moorage.v1 import container_pb2
 from moored import errors, failpoints, policy_file
 from moored.api import asked
-from moored.containerd import documents, names
+from moored.containerd import documents, events, names, refusals, tasks
 from moored.containerd.archive import read_archive
 from moored.containerd.layouts import read_packages
 from moored.containerd.platforms import this_host
+from moored.containerd.timestamps import moment
+from moored.containerd_api import events_pb2, task_events_pb2, task_types_pb2, tasks_pb2
 from moored.ledger import records
-from moored.model import users
+from moored.model import exits, users
 from moored.network.cni import configuration, results
 from moored.oci import usage
 from tests.unit.tars import Bytes, docker_files, index, named, oci_files, oci_image, tar_of
@@ -98,6 +102,38 @@ def cgroup_numbers(raw: bytes) -> None:
         usage.of_places([Path(place)])
 
 
+def runtime_event(raw: bytes) -> None:
+    """The same bytes as the payload of each kind of event, and as a whole envelope."""
+    for kind in _EVENTS:
+        events.read(Any(type_url=f"containerd.events.{kind}", value=raw))
+    with suppress(DecodeError):
+        events.read(events_pb2.Envelope.FromString(raw).event)
+
+
+def task_status(raw: bytes) -> None:
+    """What Get says of a task, and the end that moored concludes from it."""
+    with suppress(DecodeError):
+        task = tasks.read(task_types_pb2.Process.FromString(raw))
+        if task.exit is not None:
+            exits.of_process(task.exit.status, task.exit.at)
+
+
+def shim_exit(raw: bytes) -> None:
+    """What Wait and Delete answer."""
+    for kind in (tasks_pb2.WaitResponse, tasks_pb2.DeleteResponse):
+        with suppress(DecodeError):
+            reply = kind.FromString(raw)
+            exits.of_process(reply.exit_status, moment(reply.exited_at))
+
+
+def runtime_complaint(raw: bytes) -> None:
+    """The words with which a runtime refuses."""
+    words = raw.decode(errors="replace")
+    for said in (words, f"unable to start container process: exec: {words}"):
+        refusals.meaning(errors.RuntimeRefused(said))
+
+
+_EVENTS: Final = ("TaskStart", "TaskExit", "TaskOOM", "TaskPaused", "TaskResumed")
 _CGROUP_FILES: Final = (
     *("cpu.stat", "memory.current", "memory.stat", "memory.max", "memory.events", "io.stat"),
     *("pids.current", "pids.max", "cpuacct.usage", "cpuacct.usage_user", "cpuacct.usage_sys"),
@@ -110,6 +146,7 @@ TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     for target in (
         *(reference, archive, image_documents, spec, cni_result, cni_configuration),
         *(ledger_record, policy, fail_points, passwd, cgroup_numbers),
+        *(runtime_event, task_status, shim_exit, runtime_complaint),
     )
 }
 
@@ -138,6 +175,25 @@ SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = {
     "policy": (b'[roles.local]\nbind_roots = ["/srv"]\n',),
     "fail_points": (b"start.task.after=2*off->1*kill; ledger.commit.before=delay(0.5)",),
     "passwd": (b"app:x:1000:1000::/home/app:/bin/sh\nstaff:x:50:app\nwheel:x:10:\n",),
+    "runtime_event": (
+        task_events_pb2.TaskExit(
+            container_id="web.1", id="web.1", pid=7, exit_status=3, exited_at=Timestamp(seconds=9)
+        ).SerializeToString(),
+    ),
+    "task_status": (
+        task_types_pb2.Process(
+            id="web.1", pid=7, status=task_types_pb2.STOPPED, exit_status=137
+        ).SerializeToString(),
+    ),
+    "shim_exit": (
+        tasks_pb2.WaitResponse(exit_status=137, exited_at=Timestamp(seconds=9)).SerializeToString(),
+    ),
+    "runtime_complaint": (
+        b'unable to start container process: exec: "nope": executable file not found in $PATH',
+        b"OCI runtime create failed: open executable: No such file or directory",
+        b'runc: starting container process caused: chdir to cwd ("/x") set in config.json failed:'
+        b" no such file or directory: unknown",
+    ),
     "cgroup_numbers": (b"usage_usec 1\nuser_usec 1\n", b"max\n", b"8:0 Read 12\nTotal 12\n"),
 }
 """What each begins with: good ones, to be broken."""

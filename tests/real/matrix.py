@@ -14,6 +14,9 @@ from moored.verbs.steps import STEPS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tests.real.proxy import Loss
+    from tests.real.runtime import Lie
+
 ACTIONS: Final = ("error", "hang", "kill")
 """What moored is told to do itself."""
 STRUCK: Final = ("cancel", "containerd", "silence", "shim", "stall")
@@ -46,6 +49,27 @@ WITH_SHIM: Final = frozenset(
     }
 )
 """Where there is a shim to stop, or has just been one."""
+CALLS: Final[Mapping[str, tuple[str, ...]]] = {
+    "start": (
+        *("Images.Get", "Content.Read", "Snapshots.Stat", "Snapshots.Prepare"),
+        *("Containers.Create", "Tasks.Create", "Tasks.Wait", "Tasks.Start"),
+    ),
+    "again": ("Snapshots.Mounts",),
+    "exec": ("Containers.Get", "Tasks.Exec", "Tasks.Wait", "Tasks.Start", "Tasks.DeleteProcess"),
+    "cleanup": ("Tasks.Kill", "Tasks.Delete", "Containers.Delete", "Snapshots.Remove"),
+    "exit": ("Tasks.Wait", "Tasks.Delete", "Containers.Delete"),
+}
+"""What each verb asks of containerd."""
+LOSSES: Final[tuple[Loss, ...]] = ("request", "reply")
+LIES: Final[Mapping[tuple[str, str], tuple[Lie, ...]]] = {
+    ("start", "create"): ("idle", "deny"),
+    ("start", "start"): ("idle", "deny"),
+    ("exec", "exec"): ("idle", "deny"),
+    ("cleanup", "kill"): ("idle", "deny"),
+    ("cleanup", "delete"): ("idle", "deny"),
+    ("exit", "delete"): ("idle", "deny"),
+}
+"""What the runtime can lie about: verb of ours, verb of the runtime's."""
 SELECTED: Final = frozenset(
     {
         *("start.record.after", "start.mounts.after", "start.attach.after", "start.task.after"),
@@ -93,6 +117,27 @@ def cases() -> Iterator[Case]:
     for case in _everywhere():
         if case.action != "stall" or case.point in WITH_SHIM:
             yield case
+
+
+def lost_calls() -> Iterator[tuple[Case, Loss]]:
+    """Yield a case for each call that a verb makes of containerd, and each way to lose it."""
+    for loss in LOSSES:
+        for verb, calls in CALLS.items():
+            for call in calls:
+                yield Case(verb, call, loss), loss
+
+
+def lies() -> Iterator[tuple[Case, Lie]]:
+    """Yield a case for each thing that the runtime is asked for, and each way to lie about it."""
+    for (verb, asked), told in LIES.items():
+        for lie in told:
+            yield Case(verb, f"runc.{asked}", lie), lie
+
+
+def whole() -> tuple[Case, ...]:
+    """Return every case of every kind."""
+    others = (*lost_calls(), *lies())
+    return (*cases(), *(case for case, _ in others))
 
 
 def _everywhere() -> Iterator[Case]:

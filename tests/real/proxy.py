@@ -58,11 +58,10 @@ class Proxy(grpc.GenericRpcHandler):
         with self._lock:
             self._losing = (call, what)
 
-    def forgive(self) -> bool:
-        """Lose nothing more, and return whether there was anything to lose still."""
+    def has_lost(self) -> bool:
+        """Whether that call came since."""
         with self._lock:
-            was, self._losing = self._losing, None
-        return was is not None
+            return self._losing is None
 
     def heard(self) -> set[str]:
         """Return what was called since this was asked last."""

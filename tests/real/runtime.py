@@ -1,4 +1,4 @@
-"""An OCI runtime that stops or breaks where a test wants it to, and is runc otherwise.
+"""An OCI runtime that stops, breaks or lies where a test wants it to, and is runc otherwise.
 
 A script in front of runc, configured as a runtime of its own. Held, it says by one FIFO that
 it has come to a verb, and waits at another until it is let go: the start that called it is
@@ -12,11 +12,13 @@ import asyncio
 import contextlib
 import os
 import shutil
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+Lie: TypeAlias = Literal["idle", "deny"]
 
 ARRIVE_WITHIN: Final = 30.0
 _MOST_WAITERS: Final = 64
@@ -27,7 +29,7 @@ verb=none log=/dev/stderr before=
 for word in "$@"; do
     [ "$before" = --log ] && log=$word
     before=$word
-    case "$word" in create|start|kill|delete) verb=$word; break ;; esac
+    case "$word" in create|start|kill|delete|exec) verb=$word; break ;; esac
 done
 if [ -e "{place}/hold-$verb" ]; then
     echo "$verb" >"{place}/arrived"
@@ -35,6 +37,14 @@ if [ -e "{place}/hold-$verb" ]; then
 fi
 if [ -e "{place}/fail-$verb" ]; then
     printf '{{"level":"error","msg":"told to fail at %s"}}' "$verb" >"$log"
+    exit 1
+fi
+if [ -e "{place}/lie-$verb" ]; then
+    read -r lie <"{place}/lie-$verb"
+    rm "{place}/lie-$verb"
+    [ "$lie" = idle ] && exit 0
+    "{runc}" "$@" || exit
+    printf '{{"level":"error","msg":"told to deny %s"}}' "$verb" >"$log"
     exit 1
 fi
 exec "{runc}" "$@"
@@ -81,6 +91,19 @@ class GatedRuntime:
             yield
         finally:
             mark.unlink()
+
+    def lie(self, verb: str, lie: Lie) -> None:
+        """Lie to whoever comes to ``verb`` next, once.
+
+        "idle" does nothing and says that it did, "deny" does it and says that it failed.
+        """
+        whole = self._place / "lie"
+        whole.write_text(f"{lie}\n")
+        whole.rename(self._place / f"lie-{verb}")
+
+    def has_lied(self, verb: str) -> bool:
+        """Whether somebody came to ``verb`` since."""
+        return not (self._place / f"lie-{verb}").exists()
 
     async def arrival(self) -> str:
         """Return the verb at which somebody is held, once somebody is."""

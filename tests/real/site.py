@@ -63,13 +63,17 @@ class Site:
         instance: str = "",
         flags: tuple[str, ...] = (),
         host_network: str = "",
+        through: str = "",
     ) -> Moored:
-        """Return a moored that was not started yet."""
+        """Return a moored that was not started yet.
+
+        ``through``: the socket by which it reaches containerd; empty is containerd's own.
+        """
         name = instance or f"t{secrets.token_hex(4)}"
         runtimes = f"runc=runc,gated={self.gate.binary}"
         daemon = Moored(
             self.directory / name,
-            containerd=self.containerd.address.socket,
+            containerd=through or self.containerd.address.socket,
             instance=name,
             settings={
                 "runtimes": runtimes,
@@ -96,9 +100,12 @@ class Site:
         *,
         instance: str = "",
         host_network: str = "",
+        through: str = "",
     ) -> Moored:
         """Return a moored that serves, with the busybox image in it."""
-        daemon = self.moored(settings, instance=instance, host_network=host_network)
+        daemon = self.moored(
+            settings, instance=instance, host_network=host_network, through=through
+        )
         daemon.start()
         daemon.import_image(self.archive)
         return daemon

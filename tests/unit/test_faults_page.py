@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.real.matrix import Case, cases
+from tests.real.matrix import Case, whole
 from tools.faults import page, read
 
 _TEST: Final = "test_whatever_breaks_the_world_is_mended"
@@ -63,7 +63,7 @@ def test_how_long_each_case_took_changes_nothing() -> None:
 
 
 def test_every_case_of_the_matrix_has_its_own_cell_and_its_kind_a_meaning() -> None:
-    matrix = tuple(cases())
+    matrix = whole()
     assert len({str(case) for case in matrix}) == len(matrix)
     text = page(read([]), ON, matrix)
     assert text.count("| missing") + text.count(" missing |") >= len(matrix)

@@ -27,7 +27,7 @@ class Containers:
     def __init__(self, connection: Connection, *, snapshotter: str = "overlayfs") -> None:
         self._connection = connection
         self._snapshotter = snapshotter
-        self._doubts = Doubts(connection.call_limit)
+        self.doubts: Final = Doubts(connection.call_limit)
         self._rpc = containers_pb2_grpc.ContainersStub(connection.channel)
 
     async def create(self, record: ContainerRecord) -> None:
@@ -43,7 +43,7 @@ class Containers:
             snapshot_key=record.layer,
             extensions={_MARK: Any(type_url=_MARK, value=record.mark)} if record.mark else {},
         )
-        with self._doubts.making(record.run):
+        with self.doubts.making(record.run):
             await self._connection.unary(
                 self._rpc.Create,
                 containers_pb2.CreateContainerRequest(container=container),
@@ -58,9 +58,9 @@ class Containers:
         try:
             await self._connection.unary(self._rpc.Delete, request, to, run=run)
         except Absent:
-            self._doubts.absent(run, to)
+            self.doubts.absent(run, to)
             return False
-        self._doubts.settle(run)
+        self.doubts.settle(run)
         return True
 
     async def get(self, run: str) -> ContainerRecord | None:

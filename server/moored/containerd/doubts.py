@@ -3,14 +3,14 @@
 Law: such a name is gone once it was found, or once it was absent twice, the second time at
 least a call's limit after the first. Until then its removal fails, so that it stays on record
 and is looked at again. A connection that broke leaves no doubt: containerd drops its calls.
-Doubts are not written down: they go with the connection to containerd, and with the service.
+Doubts are not written down: the next moored doubts what is on record (``keepers/late.py``).
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import grpc
 import grpc.aio
@@ -19,6 +19,10 @@ from moored import errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+PROMPT: Final = 1.0
+"""Seconds in which a containerd answers that has not been silent before."""
 
 
 class Doubts:
@@ -34,15 +38,19 @@ class Doubts:
             yield
         except errors.RuntimeUnreachable as error:
             if _unanswered(error):
-                self._absent_since[name] = None
+                self.doubt(name)
             raise
         except asyncio.CancelledError:
-            self._absent_since[name] = None
+            self.doubt(name)
             raise
         except errors.MooredError:
             self.settle(name)
             raise
         self.settle(name)
+
+    def doubt(self, name: str) -> None:
+        """``name`` may still come to be."""
+        self._absent_since[name] = None
 
     def settle(self, name: str) -> None:
         """``name`` was found: nothing more is to come."""

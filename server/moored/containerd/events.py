@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from google.protobuf.any_pb2 import Any
+from google.protobuf.message import DecodeError
 
 from moored import errors
 from moored.containerd.timestamps import moment
@@ -52,11 +53,13 @@ class StartSeen:
 
 @dataclass(frozen=True)
 class ExitSeen:
-    """A task's first process exited, or containerd cleaned up after a dead shim."""
+    """A process of a task exited, or containerd cleaned up after a dead shim."""
 
     run: str
     pid: int
     exit: ProcessExit
+    exec_id: str = ""
+    """Empty: the task's first process."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class Events:
             await self._prove(envelopes)
             yield Following()
             async for envelope in envelopes:
-                if event := _event(envelope.event):
+                if event := read(envelope.event):
                     yield event
         raise errors.RuntimeUnreachable("cannot follow containerd's events: it ended the stream")
 
@@ -143,23 +146,25 @@ async def _arrival(envelopes: AsyncIterator[events_pb2.Envelope], marker: bytes)
     raise errors.RuntimeUnreachable("cannot follow containerd's events: it ended the stream")
 
 
-def _event(packed: Any) -> Event | None:
-    """Return what the payload says, or None for what is not about a task's first process."""
+def read(packed: Any) -> Event | None:
+    """Return what the payload says, or None for what is not about a task, or is damaged."""
     kind = packed.type_url.rpartition("/")[2]
     reader = _READERS.get(kind)
-    return reader(packed.value) if reader else None
+    try:
+        return reader(packed.value) if reader else None
+    except DecodeError:  # a hint less: what is true is asked for
+        return None
 
 
 def _start(value: bytes) -> Event:
     return StartSeen(task_events_pb2.TaskStart.FromString(value).container_id)
 
 
-def _exit(value: bytes) -> Event | None:
+def _exit(value: bytes) -> Event:
     event = task_events_pb2.TaskExit.FromString(value)
-    if event.id != event.container_id:
-        return None
     exit_ = ProcessExit(event.exit_status, moment(event.exited_at))
-    return ExitSeen(event.container_id, event.pid, exit_)
+    exec_id = "" if event.id == event.container_id else event.id
+    return ExitSeen(event.container_id, event.pid, exit_, exec_id)
 
 
 def _oom(value: bytes) -> Event:
@@ -174,7 +179,7 @@ def _resumed(value: bytes) -> Event:
     return ResumeSeen(task_events_pb2.TaskResumed.FromString(value).container_id)
 
 
-_READERS: Final[Mapping[str, Callable[[bytes], Event | None]]] = {
+_READERS: Final[Mapping[str, Callable[[bytes], Event]]] = {
     "containerd.events.TaskStart": _start,
     "containerd.events.TaskExit": _exit,
     "containerd.events.TaskOOM": _oom,

@@ -6,6 +6,7 @@ begun; one that lives cannot be deleted. An empty ``exec_id`` is the task's own 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.any_pb2 import Any
@@ -19,6 +20,7 @@ from moored.containerd_api import tasks_pb2, tasks_pb2_grpc
 
 if TYPE_CHECKING:
     from moored.containerd.connection import Connection
+    from moored.containerd.waits import Waits
     from moored.model.execs import ExecId, WindowSize
     from moored.model.identity import RunId
 
@@ -27,8 +29,9 @@ _FIRST: Final = ""
 
 
 class Executions:
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, waits: Waits) -> None:
         self._connection = connection
+        self._waits = waits
         self._rpc = tasks_pb2_grpc.TasksStub(connection.channel)
 
     async def prepare(
@@ -77,10 +80,15 @@ class Executions:
         """
         request = tasks_pb2.WaitRequest(container_id=run, exec_id=exec_id)
         to = f"wait for exec {exec_id!r} in task {run!r}"
+        ask = partial(
+            self._connection.unary,
+            *(self._rpc.Wait, request, to),
+            within=None,
+            run=run,
+            exec=exec_id,
+        )
         try:
-            reply = await self._connection.unary(
-                self._rpc.Wait, request, to, within=None, run=run, exec=exec_id
-            )
+            reply = await self._waits.answer((run, exec_id), ask)
         except Absent:
             return None
         return ProcessExit(reply.exit_status, moment(reply.exited_at))

@@ -30,7 +30,7 @@ class Layers:
     def __init__(self, connection: Connection, snapshotter: str = "overlayfs") -> None:
         self._connection = connection
         self._snapshotter = snapshotter
-        self._doubts = Doubts(connection.call_limit)
+        self.doubts: Final = Doubts(connection.call_limit)
         self._rpc = snapshots_pb2_grpc.SnapshotsStub(connection.channel)
 
     async def prepare(self, key: str, *, parent: str, labels: Mapping[str, str]) -> list[Mount]:
@@ -40,7 +40,7 @@ class Layers:
         )
         to = f"prepare layer {key!r}"
         try:
-            with self._doubts.making(key):
+            with self.doubts.making(key):
                 reply = await self._connection.unary(self._rpc.Prepare, request, to, layer=key)
         except Present:
             mounts = await self.mounts(key)
@@ -70,9 +70,9 @@ class Layers:
         try:
             await self._connection.unary(self._rpc.Remove, request, to, layer=key)
         except Absent:
-            self._doubts.absent(key, to)
+            self.doubts.absent(key, to)
             return False
-        self._doubts.settle(key)
+        self.doubts.settle(key)
         return True
 
     async def commit(self, name: str, key: str, labels: Mapping[str, str]) -> None:

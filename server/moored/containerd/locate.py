@@ -6,6 +6,7 @@ lost; so ``auto`` refuses to start rather than to move on by itself.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from moored import errors
 from moored.containerd import places, sockets, versions
 from moored.containerd.connection import Connection
+from moored.containerd.doubts import PROMPT
 from moored.containerd.embedded import START_LIMIT, Embedded
 from moored.uninterrupted import in_thread
 
@@ -32,6 +34,8 @@ class Located:
     embedded: bool
     version: str
     places: Places
+    silent: bool = False
+    """Whether its first answer was long in coming."""
 
 
 async def locate(
@@ -53,14 +57,16 @@ async def locate(
         await own.start(START_LIMIT)
     connection = Connection(address, namespace="moorage")
     try:
+        asked = time.monotonic()
         version = await _version(connection, within)
+        silent = time.monotonic() - asked > PROMPT
         versions.check(version)
         embedded = address == own.address
         found = own.places if embedded else await places.find(connection)
     finally:
         await connection.close()
     await in_thread(lambda: _note(choice, _EMBEDDED if embedded else address))
-    return Located(address, embedded, version, found)
+    return Located(address, embedded, version, found, silent)
 
 
 async def find(

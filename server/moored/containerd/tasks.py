@@ -7,6 +7,7 @@ says. Get and Wait are what is true; an answer that only says that the shim has 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from signal import SIGKILL
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ from moored.containerd.connection import Absent
 from moored.containerd.containers import runtime_options
 from moored.containerd.timestamps import moment
 from moored.containerd.values import Phase, ProcessExit, Task
+from moored.containerd.waits import Waits
 from moored.containerd_api import task_types_pb2, tasks_pb2, tasks_pb2_grpc, types_pb2
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Tasks:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._rpc = tasks_pb2_grpc.TasksStub(connection.channel)
+        self.waits: Final = Waits()
         self._killed: set[RunId] = set()
         """Runs that were sent SIGKILL from here, until they are deleted."""
 
@@ -215,12 +218,12 @@ class Tasks:
             )
         except Absent:
             return None
-        return _task(reply.process)
+        return read(reply.process)
 
     async def list(self) -> list[Task]:
         request = tasks_pb2.ListTasksRequest()
         reply = await self._connection.ask(self._rpc.List, request, "list tasks")
-        return [_task(process) for process in reply.tasks]
+        return [read(process) for process in reply.tasks]
 
     async def wait(self, run: RunId) -> ProcessExit | None:
         """Wait for the task's process to exit, for as long as it lives; None: no such task.
@@ -229,10 +232,14 @@ class Tasks:
         process may live: look at what is left.
         """
         request = tasks_pb2.WaitRequest(container_id=run)
+        ask = partial(
+            self._connection.unary,
+            *(self._rpc.Wait, request, f"wait for task {run!r}"),
+            within=None,
+            run=run,
+        )
         try:
-            reply = await self._connection.unary(
-                self._rpc.Wait, request, f"wait for task {run!r}", within=None, run=run
-            )
+            reply = await self.waits.answer((run, ""), ask)
         except Absent:
             return None
         return _exit(reply.exit_status, reply.exited_at)
@@ -244,7 +251,8 @@ def _mount(mount: Mount) -> types_pb2.Mount:
     )
 
 
-def _task(process: task_types_pb2.Process) -> Task:
+def read(process: task_types_pb2.Process) -> Task:
+    """Return what containerd says of a task. What cannot be is unknown, or the earliest moment."""
     phase = _PHASES.get(process.status, Phase.UNKNOWN)
     stopped = phase is Phase.STOPPED
     # Get leaves container_id empty.

@@ -64,9 +64,10 @@ class Adapters:
             site.address, namespace=settings.instance, call_limit=call_limit, tracer=site.tracer
         )
         layers = Layers(connection)
+        tasks = Tasks(connection)
         return cls(
             connection=connection,
-            tasks=Tasks(connection),
+            tasks=tasks,
             containers=Containers(connection),
             layers=layers,
             images=Images(
@@ -85,7 +86,7 @@ class Adapters:
                 Retention(settings.output_max_size, settings.output_max_files),
             ),
             shared_memory=SharedMemory(settings.state, site.kernel),
-            executions=Executions(connection),
+            executions=Executions(connection, tasks.waits),
             channels=Channels(settings.state),
             secrets=SecretFiles(settings.state, site.kernel),
             idmapped=IdmappedMounts(settings.state, site.kernel),

@@ -13,6 +13,7 @@ from moored.keepers.exits import Exits
 from moored.keepers.health import HealthMonitor
 from moored.keepers.hints import Hints
 from moored.keepers.interference import Strangers
+from moored.keepers.late import LateMaking
 from moored.keepers.output import OutputKeeper
 from moored.keepers.pauses import Pauses
 from moored.keepers.probing import Prober
@@ -22,9 +23,12 @@ from moored.keepers.rules import RulesKeeper
 from moored.keepers.sweep import Sweep
 from moored.keepers.uses import Uses
 from moored.keepers.watchman import Watchman
+from moored.model.resources import Kind
 from moored.verbs.stop import START_AGAIN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from moored.house.verbs import Verbs
     from moored.model.identity import ContainerId
     from moored.verbs.start import Starter
@@ -58,6 +62,8 @@ class Keepers:
                 restarts=restarts,
                 clock=ground.site.clock,
                 tracer=ground.site.tracer,
+                unfinished=verbs.stopper.unfinished,
+                go_on_stopping=_going_on(ground, verbs),
             ),
             hints=_hints(ground),
             rules=RulesKeeper(ground.edge),
@@ -100,13 +106,17 @@ def build_exits(ground: Ground) -> Exits:
     )
 
 
-def _recovery(ground: Ground, exits: Exits, restarts: Restarts, verbs: Verbs) -> Recovery:
+def _going_on(ground: Ground, verbs: Verbs) -> Callable[[ContainerId], None]:
     def go_on_stopping(container: ContainerId) -> None:
         if ground.registry.peek(container).snapshot.intent == START_AGAIN:
             ground.owner.keep(verbs.restarter.restart(container), f"restart {container}")
         else:
             ground.owner.keep(verbs.stopper.stop(container), f"stop {container}")
 
+    return go_on_stopping
+
+
+def _recovery(ground: Ground, exits: Exits, restarts: Restarts, verbs: Verbs) -> Recovery:
     return Recovery(
         registry=ground.registry,
         tasks=ground.adapters.tasks,
@@ -117,11 +127,18 @@ def _recovery(ground: Ground, exits: Exits, restarts: Restarts, verbs: Verbs) ->
         clock=ground.site.clock,
         process_ticks=process_ticks,
         networks=ground.networks,
-        go_on_stopping=go_on_stopping,
+        go_on_stopping=_going_on(ground, verbs),
         streams=ground.streams,
+        late=_late(ground),
         tracer=ground.site.tracer,
         rebooted=ground.rebooted,
     )
+
+
+def _late(ground: Ground) -> LateMaking:
+    adapters, site = ground.adapters, ground.site
+    doubts = {Kind.CONTAINER: adapters.containers.doubts, Kind.LAYER: adapters.layers.doubts}
+    return LateMaking(ground.registry, doubts, site.clock, silent=site.silent)
 
 
 def _restarts(ground: Ground, starter: Starter) -> Restarts:
@@ -152,4 +169,5 @@ def _hints(ground: Ground) -> Hints:
         pauses=Pauses(registry=ground.registry, tasks=tasks, clock=clock),
         memory=ground.memory,
         strangers=Strangers(registry=ground.registry, tasks=tasks),
+        waits=tasks.waits,
     )

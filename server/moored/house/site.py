@@ -34,6 +34,8 @@ class Site:
     runtimes: Runtimes
     tracer: Tracer
     measures: Measures
+    silent: bool = False
+    """Whether containerd kept moored waiting for its first answer."""
     failpoints: Failpoints = NONE
     clock: Clock
     kernel: Kernel = field(default_factory=HostKernel)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from loguru import logger
 
 from moored import errors
-from moored.containerd.events import Following, OomSeen, PauseSeen, ResumeSeen, StartSeen
+from moored.containerd.events import ExitSeen, Following, OomSeen, PauseSeen, ResumeSeen, StartSeen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,6 +36,11 @@ class Tasks(Protocol):
     async def list(self) -> list[Task]: ...
 
 
+class Waits(Protocol):
+    def told(self, process: tuple[str, str]) -> None: ...
+    def all_told(self) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hints:
     tasks: Tasks
@@ -43,6 +48,7 @@ class Hints:
     pauses: Pauses
     memory: Memory
     strangers: Strangers
+    waits: Waits
 
     async def run(self) -> None:
         """Follow until cancelled, whatever becomes of containerd."""
@@ -57,10 +63,13 @@ class Hints:
     async def _look(self, event: Event) -> None:
         match event:
             case Following():
+                self.waits.all_told()
                 for task in await self.tasks.list():
                     await self.pauses.observe(task)
                     await self.memory.look(task.run)
                     await self.strangers.look(task.run)
+            case ExitSeen(run=run, exec_id=exec_id):
+                self.waits.told((run, exec_id))
             case StartSeen(run):
                 await self.strangers.look(run)
             case PauseSeen(run) | ResumeSeen(run):

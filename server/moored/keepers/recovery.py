@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from moored.containerd.values import Task
     from moored.keepers.aliveness import Aliveness
     from moored.keepers.exits import Exits
+    from moored.keepers.late import LateMaking
     from moored.keepers.restarts import Restarts
     from moored.model.identity import ContainerId
     from moored.model.network import Attached
@@ -87,6 +88,7 @@ class Recovery:
     go_on_stopping: Callable[[ContainerId], None]
     """Goes on with a stop or a restart that was under way, as soon as the claim is free."""
     streams: Streams
+    late: LateMaking
     tracer: Tracer
     rebooted: bool
     """Whether the host was booted since the ledger was last written."""
@@ -94,10 +96,12 @@ class Recovery:
     async def run(self) -> None:
         """Mend every container once. Those that cannot be yet are tried until they can."""
         waiting = [s.id for s in self.registry.all() if not at_rest(s)]
+        self.late.suspect()
         began, number, pause = self.clock.seconds(), len(waiting), _FIRST_PAUSE
         while waiting:
             try:
-                tasks = {task.run: task for task in await self.tasks.list()}
+                with self.late.asking():
+                    tasks = {task.run: task for task in await self.tasks.list()}
             except errors.MooredError as error:
                 logger.warning("cannot recover {} containers yet: {}", len(waiting), error)
             else:

@@ -1,7 +1,7 @@
 """Sweep: try again what could not be released, until it is gone.
 
 One round looks at every container that has leftovers, or whose end was cut short, and whose
-claim is free; rounds back off while nothing succeeds.
+claim is free; rounds back off while nothing succeeds. A stop that gave up is begun again.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Final
 from loguru import logger
 
 from moored import errors
-from moored.model.state import Exited, Removing, Restarting, Starting, Stranded
+from moored.model.state import Exited, Removing, Restarting, Starting, Stopping, Stranded
 from moored.telemetry.background import background
 from moored.verbs.interrupted import undo_interrupted
 from moored.verbs.remove import remove
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.trace import Tracer
 
     from moored.keepers.exits import Exits
     from moored.keepers.restarts import Restarts
+    from moored.model.identity import ContainerId
     from moored.model.state import Snapshot
     from moored.registry import Claim, Registry
     from moored.saga import Clock
@@ -41,6 +44,9 @@ class Sweep:
     restarts: Restarts
     clock: Clock
     tracer: Tracer
+    unfinished: set[ContainerId]
+    """Those whose stop gave up; each is taken out."""
+    go_on_stopping: Callable[[ContainerId], None]
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -59,7 +65,16 @@ class Sweep:
                 done += await self._mend(snapshot)
             except errors.MooredError as error:
                 logger.warning("cannot sweep container {}: {}", snapshot.id, error)
-        return len(needy), done
+        return len(needy) + self._go_on_stopping(), done
+
+    def _go_on_stopping(self) -> int:
+        """Begin each stop again that gave up and is still wanted; return how many there were."""
+        waiting = [c for c in self.unfinished if self.registry.knows(c)]
+        self.unfinished.clear()
+        alive = [c for c in waiting if isinstance(self.registry.peek(c).snapshot.state, Stopping)]
+        for container in alive:
+            self.go_on_stopping(container)
+        return len(alive)
 
     async def _mend(self, snapshot: Snapshot) -> bool:
         subject = self.registry.find(snapshot.id)

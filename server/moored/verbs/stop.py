@@ -7,8 +7,8 @@ begun goes on to its end.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -30,12 +30,13 @@ from moored.oci import signals
 from moored.verbs.tracing import traced
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import timedelta
 
     from opentelemetry.trace import Tracer
 
     from moored.directory import Subject
-    from moored.model.identity import RunId
+    from moored.model.identity import ContainerId, RunId
     from moored.model.state import Snapshot
     from moored.owner import Owner
     from moored.registry import Claim, Registry
@@ -85,6 +86,8 @@ class Stopper:
     clock: Clock
     kill_limit: float
     """Seconds that a process may live on after SIGKILL before the stop gives up."""
+    unfinished: set[ContainerId] = field(default_factory=set)
+    """Those that are STOPPING, and whose stop gave up: for the sweep to go on with."""
 
     async def stop(
         self,
@@ -109,7 +112,8 @@ class Stopper:
             if not isinstance(claim.snapshot.state, Running | Stopping):
                 return await self._without_process(claim, wish)
             run, first, grace = claim.snapshot.run, *wish.begin(claim.snapshot)
-            await self._send(claim, first, wish.intent)
+            with self._noting(subject):
+                await self._send(claim, first, wish.intent)
         limit = grace.total_seconds() if first != SIGKILL else self.kill_limit
         if not await ended(subject, run, limit):
             await self.kill(subject, run, None)
@@ -138,14 +142,25 @@ class Stopper:
 
         ``intent`` None is for a stop that goes on: what was wanted meanwhile stands.
         """
-        killed = await self._kill(subject, run, intent)
-        if killed and not await ended(subject, run, self.kill_limit):
-            container = subject.view.snapshot.id
-            raise errors.StopUnfinished(
-                f"cannot stop container {container!r}:"
-                f" killed {self.kill_limit:g} s ago, and its exit was not seen",
-                container=container,
-            )
+        with self._noting(subject):
+            killed = await self._kill(subject, run, intent)
+            if killed and not await ended(subject, run, self.kill_limit):
+                container = subject.view.snapshot.id
+                raise errors.StopUnfinished(
+                    f"cannot stop container {container!r}:"
+                    f" killed {self.kill_limit:g} s ago, and its exit was not seen",
+                    container=container,
+                )
+
+    @contextmanager
+    def _noting(self, subject: Subject) -> Iterator[None]:
+        """Note a stop that gives up within, so that it is gone on with unasked."""
+        try:
+            yield
+        except errors.MooredError:
+            if isinstance(subject.view.snapshot.state, Stopping):
+                self.unfinished.add(subject.view.snapshot.id)
+            raise
 
     async def _kill(self, subject: Subject, run: int, intent: Intent | None) -> bool:
         """Send SIGKILL, also to what is paused, and return whether there was a process."""
