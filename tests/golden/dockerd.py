@@ -31,7 +31,8 @@ exit 1
 
 
 class Dockerd:
-    def __init__(self, home: Path, containerd: Path) -> None:
+    def __init__(self, home: Path, containerd: Path, *, remapped: str = "") -> None:
+        """``remapped``: FIRST:COUNT, which ids of the host's all its containers have."""
         self._home = home
         self._socket = home / "docker.sock"
         self._taken = home / "taken.json"
@@ -48,6 +49,8 @@ class Dockerd:
             *("--bridge", "none", "--iptables=false", "--ip-masq=false"),
             *("--config-file", str(home / "none.json"), "--add-runtime", f"{_RUNTIME}={runtime}"),
         ]
+        if remapped:
+            command = [*_with_ids(home, remapped), *command, "--userns-remap", "nobody:nogroup"]
         with (home / "log").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
@@ -119,3 +122,11 @@ class Dockerd:
             return spec
         finally:
             self.call("DELETE", f"/containers/{made['Id']}?force=true")
+
+
+def _with_ids(home: Path, remapped: str) -> list[str]:
+    """Return what executes a command for which nobody has these ids to give, and for no other."""
+    file = home / "ids"
+    file.write_text(f"nobody:{remapped}\nnogroup:{remapped}\n")
+    script = f'for it in uid gid; do mount --bind {file} /etc/sub$it; done; exec "$@"'
+    return ["unshare", "--mount", "sh", "-ec", script, "sh"]

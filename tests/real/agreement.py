@@ -31,7 +31,7 @@ UNSETTLED = {
     container_pb2.CONTAINER_STATE_STRANDED,
 }
 SETTLE_WITHIN = 60.0
-KEPT = frozenset({"layer", "output", "volume", "source"})
+KEPT = frozenset({"layer", "ids", "output", "volume", "source"})
 """What a container has from one run to the next."""
 
 
