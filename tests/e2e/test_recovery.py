@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
@@ -138,6 +140,26 @@ async def test_killed_in_mid_start_it_leaves_a_running_container_or_none(
     await own_wire.remove(container.id)
 
 
+async def test_a_process_that_ended_before_its_program_began_is_no_exit_of_the_program(
+    site: Site, own_moored: Moored, own_wire: Wire, gate: GatedRuntime
+) -> None:
+    container = await own_wire.create(sleeper(runtime="gated"))
+    before = site.look()
+    with gate.holding("start"):
+        starting = asyncio.create_task(_reason(own_wire.start(container.id)))
+        await gate.arrival()
+        own_moored.kill()
+        processes.end(_init(own_moored.instance, f"{container.id}.1"), signal.SIGKILL)
+    await starting
+    own_moored.start()
+    found = await settled_container(own_wire, container.id)
+    assert found is not None
+    assert found.status.error.reason == "INTERRUPTED"
+    assert found.status.exit.origin == container_pb2.EXIT_ORIGIN_START_FAILURE
+    assert site.changes_since(before) == []
+    await own_wire.remove(container.id)
+
+
 async def test_killed_in_mid_cleanup_it_goes_on_with_it(
     site: Site, own_moored: Moored, own_wire: Wire, gate: GatedRuntime
 ) -> None:
@@ -200,3 +222,9 @@ async def _reason(call: Awaitable[object]) -> str:
     except grpc.aio.AioRpcError as error:
         return refusal(error).reason
     return ""
+
+
+def _init(instance: str, run: str) -> int:
+    """Return the runtime's own process in a run whose program has not begun."""
+    state = Path("/run/containerd/runc", instance, run, "state.json")
+    return int(json.loads(state.read_text())["init_process_pid"])

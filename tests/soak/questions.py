@@ -37,6 +37,8 @@ STARTABLE: Final = {
     container_pb2.CONTAINER_STATE_EXITED,
 }
 _KILLED: Final = (container_pb2.EXIT_ORIGIN_SIGNAL, 9)
+_OF_THE_RUNTIME: Final = 2
+"""With what runc's own init ends that is asked to by SIGTERM, before the program has begun."""
 _UNKNOWABLE: Final = (container_pb2.EXIT_ORIGIN_RUNTIME, container_pb2.EXIT_ORIGIN_UNKNOWN)
 
 
@@ -133,7 +135,8 @@ def exits_are_true(
 def _lie(told: Exit, said: int | None, struck: bool) -> str:
     """Return why an exit cannot be true, or nothing."""
     if told.origin == container_pb2.EXIT_ORIGIN_PROCESS:
-        return "" if told.code == said else f"the process said {said}"
+        unsaid = said is None and told.code == _OF_THE_RUNTIME
+        return "" if told.code == said or unsaid else f"the process said {said}"
     if told.origin in _UNKNOWABLE:
         return "" if struck else f"its shim was not killed, and the process said {said}"
     if (told.origin, told.signal) == _KILLED:  # maybe after it had said how it would end

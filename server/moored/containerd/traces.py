@@ -103,6 +103,15 @@ def of_run(places: Places, namespace: str, run: str, cgroup: str = "") -> Traces
     )
 
 
+def awaits_its_start(namespace: str, run: str) -> bool:
+    """Return whether the runtime made a container whose program it has not begun.
+
+    It removes what ``runc start`` opens as the program begins; whatever has ended before that was
+    the runtime's own.
+    """
+    return (_RUNTIME_STATES / namespace / run / "exec.fifo").exists()
+
+
 def runs(places: Places, namespace: str) -> list[str]:
     """Return whatever has left something here by its name, sorted. Not all of it is a run."""
     directories = bundle_directories(places, namespace)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from moored.containerd import traces
 from moored.house.ground import Ground, process_ticks
 from moored.house.streams import command_prober
 from moored.keepers.aliveness import Aliveness
@@ -130,6 +132,7 @@ def _recovery(ground: Ground, exits: Exits, restarts: Restarts, verbs: Verbs) ->
         go_on_stopping=_going_on(ground, verbs),
         streams=ground.streams,
         late=_late(ground),
+        awaits_its_start=partial(traces.awaits_its_start, ground.site.settings.instance),
         tracer=ground.site.tracer,
         rebooted=ground.rebooted,
     )

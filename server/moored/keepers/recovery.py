@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from moored.keepers.exits import Exits
     from moored.keepers.late import LateMaking
     from moored.keepers.restarts import Restarts
-    from moored.model.identity import ContainerId
+    from moored.model.identity import ContainerId, RunId
     from moored.model.network import Attached
     from moored.model.state import Snapshot
     from moored.registry import Claim, Registry
@@ -89,6 +89,8 @@ class Recovery:
     """Goes on with a stop or a restart that was under way, as soon as the claim is free."""
     streams: Streams
     late: LateMaking
+    awaits_its_start: Callable[[RunId], bool]
+    """Whether the runtime never began a run's program, so that whatever ended was not it."""
     tracer: Tracer
     rebooted: bool
     """Whether the host was booted since the ledger was last written."""
@@ -154,6 +156,8 @@ class Recovery:
         """One row of the table: what the ledger says, against what containerd says."""
         phase = task.phase if task else None
         match claim.snapshot.state, phase:
+            case Starting(), Phase.STOPPED if self.awaits_its_start(claim.run_id):
+                await undo_interrupted(claim, releaser=self.releaser, clock=self.clock)
             case Starting(), Phase.RUNNING | Phase.PAUSED | Phase.PAUSING | Phase.STOPPED:
                 await self._roll_forward(claim, task)
             case Starting(), _:
