@@ -224,6 +224,7 @@ def _keep(
         asyncio.create_task(keepers.rules.run(), name="rules"),
         asyncio.create_task(keepers.watchman.run(), name="watchman"),
         asyncio.create_task(keepers.health.run(), name="health"),
+        asyncio.create_task(keepers.riders.run(), name="riders"),
         asyncio.create_task(keepers.output.run(), name="output"),
         asyncio.create_task(keepers.uses.run(), name="uses"),
         asyncio.create_task(pulse.run(), name="pulse"),

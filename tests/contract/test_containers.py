@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from google.protobuf.any_pb2 import Any
+from google.protobuf.field_mask_pb2 import FieldMask
 from grpc import StatusCode
 
 from moored.containerd_api import containers_pb2, task_types_pb2, tasks_pb2
@@ -28,6 +30,23 @@ async def test_record_comes_back_as_it_was_made(subject: Subject) -> None:
     assert found.labels == wanted.labels
     assert found.runtime.name == wanted.runtime.name
     assert found.HasField("created_at")
+
+
+async def test_an_extension_is_changed_alone(subject: Subject) -> None:
+    made = await subject.record("marked")
+    new = Any(type_url="test/mark", value=b"new")
+    request = containers_pb2.UpdateContainerRequest(
+        container=containers_pb2.Container(id="marked", extensions={"test/mark": new}),
+        update_mask=FieldMask(paths=["extensions.test/mark"]),
+    )
+    await subject.call(subject.containers.Update, request)
+    get = containers_pb2.GetContainerRequest(id="marked")
+    found = (await subject.call(subject.containers.Get, get)).container
+    assert found.extensions["test/mark"] == new
+    assert (found.spec, found.labels, found.image) == (made.spec, made.labels, made.image)
+    request.container.id = "none"
+    refusal = await refused(subject.call(subject.containers.Update, request))
+    assert refusal.code is StatusCode.NOT_FOUND
 
 
 async def test_second_record_of_a_name_is_refused(subject: Subject) -> None:

@@ -7,6 +7,7 @@ and nothing is left once it is cleaned up.
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 
 from moorage.v1 import container_pb2
 from moorage.v1.container_pb2 import Mount, PortMapping, RestartPolicy, Secret
-from moorage.v1.container_service_pb2 import AuditRequest
+from moorage.v1.container_service_pb2 import AuditRequest, RenameRequest
 from tests.outside import processes
 from tests.outside.containerd import ctr
 from tests.real.agreement import assert_agreement, ledger_resources, settled_container
@@ -124,10 +125,11 @@ async def test_what_runs_is_adopted_and_is_as_it_was(
 
 
 async def test_a_ledger_that_cannot_be_read_is_moved_aside_and_kept(
-    own_moored: Moored, own_wire: Wire
+    site: Site, own_moored: Moored, own_wire: Wire
 ) -> None:
     ledger = own_moored.root / "ledger.db"
-    container = await own_wire.run(sleeper(name="stays"))
+    container = await own_wire.run(sleeper(name="was"))
+    await _rename(site, own_moored, own_wire, container, "stays")
     own_moored.stop()
     _spoil(ledger)
     spoilt = ledger.read_bytes()
@@ -143,6 +145,20 @@ async def test_a_ledger_that_cannot_be_read_is_moved_aside_and_kept(
     assert (found.status.state, found.status.pid) == (RUNNING, container.status.pid)
     await own_wire.remove(container.id)
     _throw_away_what_was_kept(own_moored)
+
+
+async def _rename(site: Site, moored: Moored, wire: Wire, container: Container, name: str) -> None:
+    """Give a container another name, and return once its run bears it too."""
+    words = ("containers", "info", f"{container.id}.1")
+
+    def riding() -> Any:
+        told = ctr(site.containerd.address, moored.instance, *words)
+        return json.loads(told)["Extensions"]
+
+    before = riding()
+    request = RenameRequest(container=container.id, new_name=name)
+    await wire.containers.Rename(request, timeout=CALL_WITHIN)
+    await eventually(lambda: riding() != before, "its run bears the new name")
 
 
 async def test_a_ledger_that_can_be_read_is_replaced_only_by_force(

@@ -72,6 +72,21 @@ class Containers(containers_pb2_grpc.ContainersServicer):
         self._store.bus.announce(space.name, "/containers/create")
         return containers_pb2.CreateContainerResponse(container=made)
 
+    async def Update(
+        self, request: containers_pb2.UpdateContainerRequest, context: Context
+    ) -> containers_pb2.UpdateContainerResponse:
+        """Of what a mask can name, extensions are what is asked for."""
+        space, asked = self._store.there(context), request.container
+        if (found := space.containers.get(asked.id)) is None:
+            raise not_found(f'container "{asked.id}": not found')
+        for path in request.update_mask.paths:
+            key = path.removeprefix("extensions.")
+            if key == path:
+                raise invalid(f"cannot update {path!r} field on {asked.id!r}: not supported")
+            found.extensions[key].CopyFrom(asked.extensions[key])
+        self._store.bus.announce(space.name, "/containers/update")
+        return containers_pb2.UpdateContainerResponse(container=found)
+
     async def Delete(
         self, request: containers_pb2.DeleteContainerRequest, context: Context
     ) -> empty_pb2.Empty:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.any_pb2 import Any
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from moored.containerd.connection import Absent
 from moored.containerd.doubts import Doubts
@@ -50,6 +51,21 @@ class Containers:
                 f"create containerd container {record.run!r}",
                 run=record.run,
             )
+
+    async def mark(self, run: str, mark: bytes) -> bool:
+        """Let ``mark`` ride with the record from now on, and return whether there is one."""
+        container = containers_pb2.Container(
+            id=run, extensions={_MARK: Any(type_url=_MARK, value=mark)}
+        )
+        request = containers_pb2.UpdateContainerRequest(
+            container=container, update_mask=FieldMask(paths=[f"extensions.{_MARK}"])
+        )
+        to = f"mark containerd container {run!r}"
+        try:
+            await self._connection.unary(self._rpc.Update, request, to, run=run)
+        except Absent:
+            return False
+        return True
 
     async def delete(self, run: str) -> bool:
         """Delete the record, and return whether there was one."""

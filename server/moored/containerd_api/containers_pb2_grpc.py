@@ -50,6 +50,11 @@ class ContainersStub(object):
                 request_serializer=moored_dot_containerd__api_dot_containers__pb2.CreateContainerRequest.SerializeToString,
                 response_deserializer=moored_dot_containerd__api_dot_containers__pb2.CreateContainerResponse.FromString,
                 _registered_method=True)
+        self.Update = channel.unary_unary(
+                '/containerd.services.containers.v1.Containers/Update',
+                request_serializer=moored_dot_containerd__api_dot_containers__pb2.UpdateContainerRequest.SerializeToString,
+                response_deserializer=moored_dot_containerd__api_dot_containers__pb2.UpdateContainerResponse.FromString,
+                _registered_method=True)
         self.Delete = channel.unary_unary(
                 '/containerd.services.containers.v1.Containers/Delete',
                 request_serializer=moored_dot_containerd__api_dot_containers__pb2.DeleteContainerRequest.SerializeToString,
@@ -78,6 +83,13 @@ class ContainersServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Update(self, request, context):
+        """Update changes what update_mask names, such as extensions.KEY.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Delete(self, request, context):
         """Delete succeeds while the task lives and so orphans it: delete the task first.
         """
@@ -102,6 +114,11 @@ def add_ContainersServicer_to_server(servicer, server):
                     servicer.Create,
                     request_deserializer=moored_dot_containerd__api_dot_containers__pb2.CreateContainerRequest.FromString,
                     response_serializer=moored_dot_containerd__api_dot_containers__pb2.CreateContainerResponse.SerializeToString,
+            ),
+            'Update': grpc.unary_unary_rpc_method_handler(
+                    servicer.Update,
+                    request_deserializer=moored_dot_containerd__api_dot_containers__pb2.UpdateContainerRequest.FromString,
+                    response_serializer=moored_dot_containerd__api_dot_containers__pb2.UpdateContainerResponse.SerializeToString,
             ),
             'Delete': grpc.unary_unary_rpc_method_handler(
                     servicer.Delete,
@@ -190,6 +207,33 @@ class Containers(object):
             '/containerd.services.containers.v1.Containers/Create',
             moored_dot_containerd__api_dot_containers__pb2.CreateContainerRequest.SerializeToString,
             moored_dot_containerd__api_dot_containers__pb2.CreateContainerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Update(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/containerd.services.containers.v1.Containers/Update',
+            moored_dot_containerd__api_dot_containers__pb2.UpdateContainerRequest.SerializeToString,
+            moored_dot_containerd__api_dot_containers__pb2.UpdateContainerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class ContainersStub:
     Get: _grpc.UnaryUnaryMultiCallable[_containers_pb2.GetContainerRequest, _containers_pb2.GetContainerResponse]
     List: _grpc.UnaryUnaryMultiCallable[_containers_pb2.ListContainersRequest, _containers_pb2.ListContainersResponse]
     Create: _grpc.UnaryUnaryMultiCallable[_containers_pb2.CreateContainerRequest, _containers_pb2.CreateContainerResponse]
+    Update: _grpc.UnaryUnaryMultiCallable[_containers_pb2.UpdateContainerRequest, _containers_pb2.UpdateContainerResponse]
+    """Update changes what update_mask names, such as extensions.KEY."""
     Delete: _grpc.UnaryUnaryMultiCallable[_containers_pb2.DeleteContainerRequest, _empty_pb2.Empty]
     """Delete succeeds while the task lives and so orphans it: delete the task first."""
 
@@ -44,6 +46,8 @@ class ContainersAsyncStub(ContainersStub):
     Get: _aio.UnaryUnaryMultiCallable[_containers_pb2.GetContainerRequest, _containers_pb2.GetContainerResponse]  # type: ignore[assignment]
     List: _aio.UnaryUnaryMultiCallable[_containers_pb2.ListContainersRequest, _containers_pb2.ListContainersResponse]  # type: ignore[assignment]
     Create: _aio.UnaryUnaryMultiCallable[_containers_pb2.CreateContainerRequest, _containers_pb2.CreateContainerResponse]  # type: ignore[assignment]
+    Update: _aio.UnaryUnaryMultiCallable[_containers_pb2.UpdateContainerRequest, _containers_pb2.UpdateContainerResponse]  # type: ignore[assignment]
+    """Update changes what update_mask names, such as extensions.KEY."""
     Delete: _aio.UnaryUnaryMultiCallable[_containers_pb2.DeleteContainerRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Delete succeeds while the task lives and so orphans it: delete the task first."""
 
@@ -68,6 +72,14 @@ class ContainersServicer(metaclass=_abc_1.ABCMeta):
         request: _containers_pb2.CreateContainerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_containers_pb2.CreateContainerResponse, _abc.Awaitable[_containers_pb2.CreateContainerResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Update(
+        self,
+        request: _containers_pb2.UpdateContainerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_containers_pb2.UpdateContainerResponse, _abc.Awaitable[_containers_pb2.UpdateContainerResponse]]:
+        """Update changes what update_mask names, such as extensions.KEY."""
 
     @_abc_1.abstractmethod
     def Delete(

@@ -21,6 +21,7 @@ from moored.keepers.pauses import Pauses
 from moored.keepers.probing import Prober
 from moored.keepers.recovery import Recovery
 from moored.keepers.restarts import Restarts
+from moored.keepers.riders import Riders
 from moored.keepers.rules import RulesKeeper
 from moored.keepers.sweep import Sweep
 from moored.keepers.uses import Uses
@@ -49,6 +50,7 @@ class Keepers:
     health: HealthMonitor
     output: OutputKeeper
     uses: Uses
+    riders: Riders
 
     @classmethod
     def build(cls, ground: Ground, exits: Exits, verbs: Verbs) -> Keepers:
@@ -87,6 +89,9 @@ class Keepers:
                 sampler=verbs.sampler,
                 measures=ground.site.measures,
                 wanted=ground.site.settings.metrics_containers,
+            ),
+            riders=Riders(
+                registry=ground.registry, feed=ground.feed, containers=ground.adapters.containers
             ),
             census=Census(
                 directory=ground.registry, feed=ground.feed, measures=ground.site.measures
