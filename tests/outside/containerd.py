@@ -1,7 +1,7 @@
-"""What a containerd holds for some instances, as ``ctr`` and its directories tell.
+"""What a containerd holds for some instances, as its lists, ``ctr`` and its directories tell.
 
-An instance's name is its namespace in containerd. With containerd stopped or dead, ``ctr``
-cannot answer: that is an error here, not an empty answer.
+An instance's name is its namespace in containerd. With containerd stopped or dead, it cannot
+answer: that is an error here, not an empty answer.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from tests.outside.listing import listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,19 +55,18 @@ def task_list(address: Address, namespace: str) -> list[SeenTask]:
 
 
 def tasks(address: Address, namespaces: Iterable[str]) -> frozenset[str]:
-    return frozenset(
-        f"{namespace} {task.id} {task.status}"
-        for namespace in namespaces
-        for task in task_list(address, namespace)
-    )
+    with listing(address.socket) as asked:
+        return asked.tasks(namespaces)
 
 
 def containers(address: Address, namespaces: Iterable[str]) -> frozenset[str]:
-    return _named(address, namespaces, "containers", "ls")
+    with listing(address.socket) as asked:
+        return asked.containers(namespaces)
 
 
 def leases(address: Address, namespaces: Iterable[str]) -> frozenset[str]:
-    return _named(address, namespaces, "leases", "ls")
+    with listing(address.socket) as asked:
+        return asked.leases(namespaces)
 
 
 def images(address: Address, namespaces: Iterable[str]) -> frozenset[str]:
@@ -77,11 +78,13 @@ def content(address: Address, namespaces: Iterable[str]) -> frozenset[str]:
 
 
 def writable_layers(address: Address, namespaces: Iterable[str]) -> frozenset[str]:
-    return _layers(address, namespaces, committed=False)
+    with listing(address.socket) as asked:
+        return asked.layers(namespaces, committed=False)
 
 
 def committed_layers(address: Address, namespaces: Iterable[str]) -> frozenset[str]:
-    return _layers(address, namespaces, committed=True)
+    with listing(address.socket) as asked:
+        return asked.layers(namespaces, committed=True)
 
 
 def collect(address: Address, namespace: str) -> None:
@@ -131,15 +134,6 @@ def _named(address: Address, namespaces: Iterable[str], *words: str) -> frozense
         f"{namespace} {row[0]}"
         for namespace in namespaces
         for row in _rows(ctr(address, namespace, *words))
-    )
-
-
-def _layers(address: Address, namespaces: Iterable[str], *, committed: bool) -> frozenset[str]:
-    return frozenset(
-        f"{namespace} {row[0]}"
-        for namespace in namespaces
-        for row in _rows(ctr(address, namespace, "snapshots", "ls"))
-        if (row[-1] == "Committed") is committed
     )
 
 

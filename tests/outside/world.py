@@ -1,8 +1,8 @@
 """One picture of everything that moored could leave behind, and what changed between two.
 
-Each entry is one line that a person can act on. A picture is taken from outside: by ``ctr``,
-/proc, the cgroup hierarchies, mountinfo, ``ip`` and the directories. The outside has no
-events, so whoever waits for it to settle looks again until a deadline.
+Each entry is one line that a person can act on. A picture is taken from outside: by what
+containerd lists, /proc, the cgroup hierarchies, mountinfo, ``ip`` and the directories. The
+outside has no events, so whoever waits for it to settle looks again until a deadline.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 from tests.outside import containerd, files, kernel, processes
+from tests.outside.listing import listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,24 +63,25 @@ def look(place: Place) -> World:
     address, instances = place.containerd, place.instances
     grouped = kernel.grouped_processes(instances)
     ours = grouped.keys() | processes.naming(str(place.directory))
-    return World(
-        tasks=containerd.tasks(address, instances),
-        containers=containerd.containers(address, instances),
-        layers=containerd.writable_layers(address, instances),
-        leases=containerd.leases(address, instances),
-        bundles=containerd.bundles(address, instances),
-        runtime_states=containerd.runtime_states(instances),
-        shims=processes.shims(address.socket, instances),
-        shim_sockets=containerd.shim_sockets(address),
-        processes=frozenset(grouped.values()),
-        cgroups=kernel.cgroups(instances) | kernel.instance_cgroups(place.ended),
-        mounts=kernel.mounts(place.directory),
-        net_namespaces=processes.net_namespaces(ours) | kernel.named_net_namespaces(instances),
-        links=kernel.links(instances),
-        rules=kernel.rules(instances),
-        sockets=kernel.unix_sockets(place.directory),
-        files=files.unexpected(place.directory, instances),
-    )
+    with listing(address.socket) as asked:
+        return World(
+            tasks=asked.tasks(instances),
+            containers=asked.containers(instances),
+            layers=asked.layers(instances, committed=False),
+            leases=asked.leases(instances),
+            bundles=containerd.bundles(address, instances),
+            runtime_states=containerd.runtime_states(instances),
+            shims=processes.shims(address.socket, instances),
+            shim_sockets=containerd.shim_sockets(address),
+            processes=frozenset(grouped.values()),
+            cgroups=kernel.cgroups(instances) | kernel.instance_cgroups(place.ended),
+            mounts=kernel.mounts(place.directory),
+            net_namespaces=processes.net_namespaces(ours) | kernel.named_net_namespaces(instances),
+            links=kernel.links(instances),
+            rules=kernel.rules(instances),
+            sockets=kernel.unix_sockets(place.directory),
+            files=files.unexpected(place.directory, instances),
+        )
 
 
 def difference(before: World, after: World) -> list[str]:

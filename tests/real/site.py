@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.outside import containerd as seen
 from tests.outside import kernel, processes
+from tests.outside.listing import listing
 from tests.outside.world import Place, World, look, settled
 from tests.real import subnets
 from tests.real.containerd import Containerd
@@ -112,8 +112,8 @@ class Site:
 
     def place(self, *, ever: bool = False) -> Place:
         """Return where to look: at whoever runs, or at whoever there ever was."""
-        words = ("namespaces", "ls", "--quiet")
-        known = frozenset(seen.ctr(self.containerd.address, "default", *words).split())
+        with listing(self.containerd.address.socket) as asked:
+            known = asked.namespaces()
         own = frozenset(daemon.instance for daemon in self.daemons)
         if ever:
             return Place(self.containerd.address, self.directory, known | own, ended=own)
