@@ -207,13 +207,14 @@ async def test_a_bind_shows_the_hosts_ids_as_they_are(wire: Wire, bind_root: Pat
 
 async def test_the_maps_are_those_of_the_spec(wire: Wire) -> None:
     uids = [GIVEN, IdMapping(inside=5000, host=310000, size=2)]
-    gids = [IdMapping(inside=0, host=320000, size=4)]  # without tty's
+    few = [IdMapping(inside=0, host=320000, size=4)]  # without tty's
+    gids = few + [IdMapping(inside=100 + n, host=330000 + 2 * n, size=1) for n in range(290)]
     spec = sleeper(
         user_namespace="private", uid_mappings=uids, gid_mappings=gids, user="5001:3", tty=True
     )
     async with wire.running(spec) as container:
         assert mapped(container) == [[0, 300000, 1000], [5000, 310000, 2]]
-        assert mapped(container, "gid") == [[0, 320000, 4]]
+        assert mapped(container, "gid") == [[m.inside, m.host, m.size] for m in gids]
         assert owner(f"/proc/{container.status.pid}") == (310001, 320003)
         assert list(container.status.uid_mappings) == uids
         assert list(container.status.gid_mappings) == gids
@@ -391,6 +392,7 @@ async def test_what_does_not_go_with_it_is_refused_by_its_field(
         ([(1, 300000, 9)], "uid_mappings", "must map id 0"),
         ([(0, 0, 9)], "uid_mappings[0].host", "the host's root"),
         ([(n, 300000 + n, 1) for n in range(341)], "uid_mappings", "more than 340"),
+        ([(n, 300000 + n, 1) for n in range(330)], "uid_mappings", "4096 bytes"),
         ([], "uid_mappings", "is required"),
     ],
 )

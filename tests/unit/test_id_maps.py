@@ -88,6 +88,15 @@ def test_without_a_range_auto_is_refused_and_ids_of_one_are_nobody_elses() -> No
     assert found.field == "uid_mappings[2].host"
 
 
+def test_ids_that_were_given_by_other_settings_are_nobody_elses_either() -> None:
+    holdings = Holdings()
+    given_to(IdBlocks(f"{FIRST}:{BLOCK}", holdings), holdings, container(1))
+    asked = (IdMapping(0, FIRST - 9, 9), IdMapping(9, FIRST + BLOCK - 1, 9))
+    spec = replace(PLAIN, user_namespace="private", uid_mappings=asked)
+    [found] = IdBlocks(f"{9 * BLOCK}:{BLOCK}", holdings).violations(spec)
+    assert found.field == "uid_mappings[1].host"
+
+
 def test_ids_are_not_free_while_a_layer_has_them() -> None:
     ids, layer = Resource(Kind.IDS, str(FIRST), 1), Resource(Kind.LAYER, "x", 1)
     assert blocked(ids, [layer])

@@ -16,6 +16,8 @@ from moored.model.spec import Spec
 
 MOST: Final = 340
 """What the kernel takes of one kind."""
+_ROOM: Final = 4096
+"""Bytes of a line each that it does not take at once, and it takes them at once only."""
 _LIMIT: Final = 2**32 - 1
 """The number that stands for no id."""
 _MODES: Final = ("", HOST, AUTO, PRIVATE)
@@ -56,6 +58,8 @@ def _mappings(field: str, mappings: Sequence[IdMapping]) -> Iterator[Violation]:
         return
     for number, mapping in enumerate(mappings):
         yield from _mapping(f"{field}[{number}]", mapping, mappings[:number])
+    if len(id_maps.text(mappings)) >= _ROOM:
+        yield Violation(field, f"are too many: written out, they take {_ROOM} bytes or more")
     if mappings and id_maps.outside(mappings, 0) is None:
         yield Violation(field, "must map id 0 inside: without it nothing can be set up")
 

@@ -76,6 +76,11 @@ class IdMaps:
         return _of(self.uids, uid), _of(self.gids, gid)
 
 
+def text(mappings: Iterable[IdMapping]) -> str:
+    """Return mappings as the kernel reads them."""
+    return "".join(f"{each.inside} {each.host} {each.size}\n" for each in mappings)
+
+
 def outside(mappings: Iterable[IdMapping], inside: int) -> int | None:
     """Return what an id is on the host, or None: it is not mapped."""
     for each in mappings:

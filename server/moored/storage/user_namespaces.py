@@ -13,6 +13,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from moored.model import id_maps
 from moored.model.id_maps import IdMapping, IdMaps
 from moored.storage import kernel
 
@@ -92,9 +93,10 @@ def _read(path: str) -> tuple[IdMapping, ...]:
 
 
 def _write(path: str, mappings: Sequence[IdMapping]) -> None:
-    lines = "".join(f"{each.inside} {each.host} {each.size}\n" for each in mappings)
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        os.write(descriptor, lines.encode())  # the kernel takes them all at once, or none
+        os.write(
+            descriptor, id_maps.text(mappings).encode()
+        )  # the kernel takes them all at once, or none
     finally:
         os.close(descriptor)

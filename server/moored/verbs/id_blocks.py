@@ -40,8 +40,8 @@ class IdBlocks:
             yield Violation("user_namespace", why)
         for field in ("uid_mappings", "gid_mappings"):
             for number, mapping in enumerate(getattr(spec, field)):
-                if self._range and mapping.range.overlaps(self._range):
-                    why = f"lies in {self._range}, which the server gives to containers by itself"
+                if self._gives(mapping.range):
+                    why = "lies in ids that the server gives to containers by itself, or has given"
                     yield Violation(f"{field}[{number}].host", why)
 
     def planned(self, snapshot: Snapshot, run: int) -> tuple[Resource, ...]:
@@ -62,6 +62,13 @@ class IdBlocks:
             yield wanted
         finally:
             self._about -= taken
+
+    def _gives(self, ids: IdRange) -> bool:
+        """Whether any of ``ids`` is a container's by our choice, or may be."""
+        if self._range and ids.overlaps(self._range):
+            return True
+        firsts = range(ids.first // BLOCK * BLOCK, ids.end, BLOCK)
+        return any(self._holdings.holder(Kind.IDS, str(first)) for first in firsts)
 
     def _next(self) -> str:
         """Return the first of a free block, one that was not given of late if there is one."""
