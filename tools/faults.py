@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "faults.md"
 _CASE: Final = re.compile(r"test_\w+\[(.+)\]")
+_PLACE: Final = re.compile(r"/tmp/[\w./-]+")
+"""Where it happened to be: another place in each run."""
 _ANSWER_WITHIN: Final = 10.0
 _LONGEST_REASON: Final = 160
 _HEAD: Final = """\
@@ -108,7 +110,7 @@ def _result(test: ElementTree.Element) -> Result:
     if wrong is None:
         wrong = test.find("error")
     asked = tuple(it.get("value", "") for it in test.iter("property") if it.get("name") == QUESTION)
-    reason = "" if wrong is None else wrong.get("message", "").strip()
+    reason = "" if wrong is None else _PLACE.sub("…", wrong.get("message", ""))
     return Result(wrong is not None, asked, " ".join(reason.split())[:_LONGEST_REASON])
 
 

@@ -49,7 +49,7 @@ EXEC_WITHIN: Final = 20.0
 REMOVED_WITHIN: Final = 60.0
 ONCE_A_LIFE: Final = frozenset({"Content.Read", "Snapshots.Stat"})
 """What moored asks once, and then knows."""
-SELECTED: Final = frozenset({"start-Tasks.Create-reply", "cleanup-runc.kill-idle"})
+SELECTED: Final = frozenset({"start-Tasks.Create-reply", "cleanup-runc.kill-deny"})
 
 
 def parameters(found: Iterator[tuple[Case, str]]) -> list[object]:

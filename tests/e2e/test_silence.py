@@ -19,7 +19,6 @@ from tests.real.specs import sleeper
 from tests.real.wire import CALL_WITHIN, Wire, refused
 
 if TYPE_CHECKING:
-    from tests.real.moored import Moored
     from tests.real.site import Site
 
 pytestmark = pytest.mark.real
@@ -28,11 +27,6 @@ NAME = "late"
 SILENT_FOR = 4.0
 """Seconds that moored is there again and containerd is not: fewer than moored waits."""
 LIMITS = {"step_timeout": "2s", "undo_timeout": "2s"}
-
-
-@pytest.fixture
-def daemon(own_site: Site) -> Moored:
-    return own_site.start_moored(LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +38,10 @@ def daemon(own_site: Site) -> Moored:
     ],
 )
 async def test_what_is_made_after_moored_was_started_again_does_not_stay(
-    own_site: Site, daemon: Moored, point: str
+    own_site: Site, point: str
 ) -> None:
+    daemon = own_site.start_moored({**LIMITS, "failpoints": f"{point}=1*stop"})
     before = own_site.look()
-    daemon.stop()
-    daemon.reconfigure(failpoints=f"{point}=1*stop")
-    daemon.start()
     async with Wire(daemon.address) as wire:
         starting = asyncio.create_task(refused(wire.run(sleeper(name=NAME))))
         await eventually(daemon.is_stopped, f"moored comes to {point}")
