@@ -4,6 +4,8 @@ linked to the start that it follows from; nothing is a trace by accident."""
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -13,11 +15,14 @@ from opentelemetry.trace import format_span_id, format_trace_id
 from moorage.v1.container_service_pb2 import ListRequest
 from moored import errors
 from moored.containerd_api import tasks_pb2, tasks_pb2_grpc
+from moored.model.health import Checkup, ExecProbe, Outcome
+from moored.model.output import SMALLEST_SIZE, LogConfig
 from moored.model.restart import RestartCondition, RestartPolicy
 from moored.model.state import Running
 from tests.faults.door import connected
 from tests.faults.scenes import SPEC
 from tests.faults.world import copied, soon
+from tests.real.deadlines import eventually
 from tests.real.wire import refused
 
 if TYPE_CHECKING:
@@ -109,6 +114,56 @@ async def test_a_sweep_is_a_trace_of_its_own(world: World) -> None:
     assert "release.container" in {
         s.name for s in world.finished if s.parent and s.parent.span_id == swept.context.span_id
     }
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome"), [("true", Outcome.SUCCEEDED), ("stays", Outcome.TIMED_OUT)]
+)
+async def test_a_probe_is_a_trace_of_its_own_that_says_what_it_found(
+    world: World, command: str, outcome: Outcome
+) -> None:
+    container = (await world.start(name="web")).id
+    within, none = timedelta(seconds=10 if outcome is Outcome.SUCCEEDED else 0.2), timedelta()
+    check = Checkup(ExecProbe((command,)), within, within, none, none, 1)
+    await soon(world.house.keepers.health.prober.probe(world.snapshot("web"), check))
+    probe = the(world, "probe")
+    assert probe.parent is None
+    assert linked(probe) == [itself(the(world, "start"))]
+    assert probe.attributes["container.id"] == container
+    assert probe.attributes["moorage.probe.outcome"] == outcome
+    assert probe.status.status_code.name == "UNSET"
+    called = "containerd.services.tasks.v1.Tasks/Exec"
+    assert the(world, called).context.trace_id == probe.context.trace_id
+    await eventually(lambda: not world.verbs.executor.book.busy, "no exec is under way")
+
+
+async def test_a_rotation_is_a_trace_of_its_own_linked_to_the_start(world: World) -> None:
+    kept = LogConfig(max_size=SMALLEST_SIZE, max_files=1)
+    container = (await world.start(name="web", log_config=kept)).id
+    output = world.house.adapters.output.paths(container, 1)
+    line = b"x" * 63 + b"\n"
+    output.stdout.write_bytes(line * (4 * SMALLEST_SIZE // len(line)))
+    await eventually(partial(_is_traced, world, "rotate"), "it is rotated")
+    rotated = the(world, "rotate")
+    assert rotated.parent is None
+    assert linked(rotated) == [itself(the(world, "start"))]
+    assert rotated.attributes["container.id"] == container
+    assert rotated.attributes["moorage.run"] == 1
+    assert rotated.status.status_code.name == "UNSET"
+
+
+async def test_a_rotation_that_fails_is_an_error(world: World) -> None:
+    container = (await world.start(name="web")).id
+    output = world.house.adapters.output.paths(container, 1)
+    output.stderr.unlink()
+    output.stderr.mkdir()
+    with pytest.raises(IsADirectoryError):
+        await world.house.hub.rotator.let_go(str(output.stderr), 1)
+    assert the(world, "rotate").status.status_code.name == "ERROR"
+
+
+async def _is_traced(world: World, name: str) -> bool:
+    return bool(named(world, name))
 
 
 async def test_a_release_that_fails_is_an_error_below_what_goes_on(world: World) -> None:

@@ -22,6 +22,8 @@ from moored.saga import Limits
 from moored.storage.binds import Binds
 from moored.storage.volumes import VolumeDirectories
 from moored.streams.follow import Hub
+from moored.streams.rotation import Rotator
+from moored.telemetry.background import background
 from moored.telemetry.waits import Waits
 from moored.verbs.id_blocks import IdBlocks
 from moored.verbs.id_support import IdSupport
@@ -31,13 +33,16 @@ from moored.verbs.run_cgroups import RunCgroups
 from moored.volumes import Volumes
 
 if TYPE_CHECKING:
-    from contextlib import AsyncExitStack
+    from contextlib import AbstractContextManager, AsyncExitStack
+
+    from opentelemetry.trace import Span, Tracer
 
     from moored.house.site import Site
     from moored.model.identity import ContainerId
     from moored.model.output import Captures, Retention
     from moored.network.edge import Edge
     from moored.network.networks import Networks
+    from moored.streams.output import Output
     from moored.verbs.run_streams import RunStreams
 
 
@@ -89,7 +94,11 @@ class Ground:
             waiting=Waits(site.tracer, site.measures).waiting,
         )
         mounts = await _mounts(site, ledger, registry, limits)
-        hub = Hub(adapters.output, retention=partial(_retention, adapters.captures, registry))
+        hub = Hub(
+            adapters.output,
+            retention=partial(_retention, adapters.captures, registry),
+            rotator=Rotator(partial(_rotation, site.tracer, adapters.output, registry)),
+        )
         hub.start()
         stack.push_async_callback(hub.close)
         owner = Owner()
@@ -158,6 +167,17 @@ def _retention(captures: Captures, registry: Registry, container: ContainerId) -
     if not registry.knows(container):
         return None
     return captures.retention(registry.peek(container).snapshot.spec.log_config)
+
+
+def _rotation(
+    tracer: Tracer, output: Output, registry: Registry, file: str
+) -> AbstractContextManager[Span]:
+    """Return the trace of what is done to a file of a run's output."""
+    container, run = output.whose(file)
+    start = None
+    if registry.knows(container) and (now := registry.peek(container).snapshot).run == run:
+        start = now.last_start
+    return background(tracer, "rotate", container, run, start)
 
 
 def process_ticks(pid: int) -> int:

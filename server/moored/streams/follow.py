@@ -88,6 +88,7 @@ class Hub:
         open_notifier: Callable[[], Notifier] = Inotify,
         unheard_pace: float = UNHEARD_PACE,
         retention: Callable[[ContainerId], Retention | None] = lambda _: None,
+        rotator: Rotator | None = None,
     ) -> None:
         """``retention`` says how much is kept of each stream of a container; None: all."""
         self._output = output
@@ -103,7 +104,7 @@ class Hub:
         self._looking: asyncio.Handle | None = None
         self._retrying: asyncio.Handle | None = None
         self._recorder = Recorder()
-        self.rotator: Final = Rotator()
+        self.rotator: Final = rotator or Rotator()
         self._retention = retention
         self._unwatched = Complaint("cannot watch output files: {}; their times get coarse")
         self.closed = True

@@ -61,6 +61,11 @@ class Output:
         directory = self._home(container) / str(run)
         return RunOutput(container, run, directory / "stdout", directory / "stderr")
 
+    def whose(self, file: str) -> tuple[ContainerId, int]:
+        """Return whose output a file of ``paths`` is."""
+        home, run, _ = file.rsplit("/", 2)
+        return ContainerId(os.path.basename(home)), int(run)
+
     def create(self, container: ContainerId, run: int) -> RunOutput:
         """Make the files of a new run. FileExistsError: that run has been, and keeps its own."""
         output = self.paths(container, run)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from moored.streams import index
@@ -18,7 +19,12 @@ from moored.streams.punching import punch
 from moored.streams.recording import Complaint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from moored.model.output import Retention
+
+    Traced = Callable[[str], AbstractContextManager[object]]
 
 _LONGEST_LINE: Final = 1 << 16
 """Bytes in which the end of a line is looked for: a longer one is cut."""
@@ -27,10 +33,11 @@ _LONGEST_LINE: Final = 1 << 16
 class Rotator:
     """Rotates files as they grow, one after another, beside the loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, traced: Traced = nullcontext) -> None:
+        """``traced`` has what is done to a file within it."""
         self._floors: dict[str, int] = {}
-        self._rotating: set[asyncio.Future[int]] = set()
-        self._busy: set[str] = set()
+        self._rotating: dict[str, asyncio.Task[None]] = {}
+        self._traced = traced
         self._thread = ThreadPoolExecutor(1, "rotation")
         self._failed = Complaint("cannot let go of old output: {}; it grows on")
 
@@ -38,41 +45,30 @@ class Rotator:
         """Rotate ``file``, which has grown to ``size``, if that is more than is kept of it."""
         if (floor := self._floors.get(file)) is None:
             floor = self._floors[file] = floor_of(file)
-        if file not in self._busy and (to := retention.floor(floor, size)) > floor:
-            self._begin(file, to)
+        if file not in self._rotating and (to := retention.floor(floor, size)) > floor:
+            self._rotating[file] = asyncio.create_task(self._rotate(file, to), name="rotate")
 
     async def let_go(self, file: str, to: int) -> None:
         """Rotate ``file`` to ``to`` now, in turn with all others. OSError: it cannot be."""
         loop = asyncio.get_running_loop()
-        self._floors[file] = await loop.run_in_executor(self._thread, rotate, file, to)
+        with self._traced(file):
+            self._floors[file] = await loop.run_in_executor(self._thread, rotate, file, to)
 
     def forget(self, file: str) -> None:
         self._floors.pop(file, None)
 
     async def close(self) -> None:
         if self._rotating:
-            await asyncio.wait(self._rotating)
+            await asyncio.wait(self._rotating.values())
         self._thread.shutdown(wait=False)
 
-    def _begin(self, file: str, to: int) -> None:
-        self._busy.add(file)
-        loop = asyncio.get_running_loop()
-        rotating = loop.run_in_executor(self._thread, rotate, file, to)
-        self._rotating.add(rotating)
-        rotating.add_done_callback(lambda done: self._done(file, done))
-
-    def _done(self, file: str, done: asyncio.Future[int]) -> None:
-        self._rotating.discard(done)
-        self._busy.discard(file)
-        if done.cancelled():
-            return
-        error = done.exception()
-        if error is None:
-            self._floors[file] = done.result()
-        elif isinstance(error, OSError):
+    async def _rotate(self, file: str, to: int) -> None:
+        try:
+            await self.let_go(file, to)
+        except OSError as error:
             self._failed.make(error)
-        else:
-            raise error
+        finally:
+            del self._rotating[file]
 
 
 def rotate(file: str, to: int) -> int:
