@@ -87,7 +87,7 @@ cover: setup ## Run all tests, and say which lines and branches none of them run
 
 interop: ## Build a program in each of six languages from the protos alone, and compare what they see
 	@tools/setup.sh $(INTEROP)
-	@$(MAKE) --no-print-directory -C tests/interop GO="$$(tools/go.sh)"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target -C tests/interop GO="$$(tools/go.sh)"
 	@$(BIN)/python -m pytest -m "real or interop" tests/interop $(ARGS)
 
 beside: ## Run the tests beside a real dockerd, which they start and end
@@ -101,6 +101,7 @@ systemd: ## Install in a Debian that a real systemd boots, and run there what do
 stack: ## Build and run the image that compose runs, and ask all that the dashboards ask
 	@tools/setup.sh dockerd=docker.io docker=docker.io debootstrap=debootstrap prometheus=prometheus
 	@tools/unpack.sh trixie docker-compose .cache/compose
+	@go=$$(tools/go.sh) && cd tests/stack/collector && "$$go" build -o build/collector .
 	@$(BIN)/python -m pytest -m soak tests/stack $(ARGS)
 
 wheel: setup ## Build the distribution that users install, in dist/

@@ -110,3 +110,9 @@ def test_a_dashboard_asks_the_data_sources_that_are_provisioned() -> None:
         sources = re.findall(r'"type": "(prometheus|jaeger)",\s+"uid": "(\w+)"', board.read_text())
         assert sources
         assert set(sources) <= known
+
+
+def test_the_collector_that_tests_build_is_of_the_release_that_compose_runs() -> None:
+    image = read(PROJECT / "docker-compose.yml")["services"]["collector"]["image"]
+    modules = (PROJECT / "tests" / "stack" / "collector" / "go.mod").read_text()
+    assert f"go.opentelemetry.io/collector/otelcol v{image.partition(':')[2]}\n" in modules
