@@ -67,7 +67,7 @@ find_python() {
 
 apt() {
     DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
-        apt-get -qq --yes --no-install-recommends -o Dpkg::Use-Pty=0 "$@"
+        apt-get -qq --yes --no-install-recommends -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "$@"
 }
 
 install_packages() {

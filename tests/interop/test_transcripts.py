@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from moorage.v1 import container_pb2, image_service_pb2
 from tests.interop.programs import COMMANDS, HERE, transcript
+from tests.real.deadlines import eventually
 from tests.real.wire import Wire
 
 if TYPE_CHECKING:
@@ -57,9 +59,22 @@ async def _says_the_transcript(
 ) -> None:
     async with Wire(moored.address) as wire, _busy(narrow, gate):
         arguments = (moored.address, str(archive), narrow.address)
+        seen = len(moored.log.read_bytes())
         said = await asyncio.to_thread(transcript, language, *arguments)
+        await eventually(
+            partial(_heard_of_the_end, moored, seen), "moored hears that nobody watches"
+        )
         await wire.images.Remove(image_service_pb2.RemoveRequest(image="interop"))
     assert said == (HERE / "transcript.txt").read_text()
+
+
+async def _heard_of_the_end(moored: Moored, seen: int) -> bool:
+    """Return whether the watch was cancelled on the wire: the last line is no program's word only.
+
+    It is what comes after the cleanup. Before it a watch passes its deadline.
+    """
+    told = moored.log.read_bytes()[seen:].decode()
+    return "Watch CANCELLED" in told.partition("Cleanup OK")[2]
 
 
 @asynccontextmanager
