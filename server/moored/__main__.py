@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,8 @@ def stop_containerd(settings: Settings) -> None:
 
 
 def _serve(settings: Settings) -> None:
+    # What is imported stays, so looking for garbage meanwhile finds none. The daemon turns it on.
+    gc.disable()
     from moored.daemon import serve
     from moored.running import run
     from moored.supervisor import Supervisor

@@ -184,6 +184,7 @@ async def _run(
         # What is there by now stays: to look through it for garbage would hold up every answer.
         gc.collect()
         gc.freeze()
+        gc.enable()
         await server.start()
         keepers += _keep(house, pulse, Heartbeat(supervisor), stopping)
         serving = f"serves {len(house.registry.all())} containers"
