@@ -42,7 +42,7 @@ demo: setup ## Run one container from beginning to end, and prove that nothing i
 	@$(BIN)/python -m demo.demo
 
 test: setup ## Run all tests; ARGS="-k name" or ARGS='-m "not real"' for some
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 compat: ## Run what knows containerd on 1.7 and 2.1 with their runc, and upgrade to them
 	@tools/setup.sh patchelf=patchelf

@@ -8,6 +8,7 @@ something have a site or a moored of their own.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         others = [item for item in items if item.get_closest_marker(marker) is not None]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]
+    _longest_first(items)
+
+
+def _longest_first(items: list[pytest.Item]) -> None:
+    """Let a run end with many short files, so that nobody waits for a last long one."""
+    tests = Counter(item.path for item in items)
+    real = {item.path for item in items if item.get_closest_marker("real") is not None}
+    items.sort(key=lambda item: (item.path not in real, -tests[item.path]))
 
 
 @pytest.fixture(scope="session")
