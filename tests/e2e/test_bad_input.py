@@ -138,7 +138,7 @@ SPECS: list[tuple[str, dict[str, Any], str]] = [
     ("a cgroup in a run's", {"cgroup_parent": f"/moorage/{ID}.1"}, "spec.cgroup_parent"),
     ("a user namespace of a kind", {"user_namespace": "keep-id"}, "spec.user_namespace"),
     (
-        "realtime",
+        "realtime of nobody's",
         {"resources": Resources(cpu_rt_runtime=duration(0.01))},
         "spec.resources.cpu_rt_runtime",
     ),

@@ -7,8 +7,9 @@ run by its place or its mark.
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import grpc
@@ -17,7 +18,7 @@ import pytest
 from moorage.v1 import container_pb2, container_service_pb2, exec_service_pb2
 from tests.outside import kernel
 from tests.real.specs import shell, sleeper
-from tests.real.wire import CALL_WITHIN, Wire, refused
+from tests.real.wire import CALL_WITHIN, Wire, duration, refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
+RT_RUNTIME: Final = "cpu.rt_runtime_us"
 LIMIT: Final = 64 * 2**20
 GREEDY: Final = "sleep 0.2; x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done"
 
@@ -57,6 +59,18 @@ def daemon(site: Site, parent: str, tmp_path_factory: pytest.TempPathFactory) ->
 async def wire(daemon: Moored) -> AsyncIterator[Wire]:
     async with Wire(daemon.address) as connected:
         yield connected
+
+
+@pytest.fixture
+def realtime(parent: str) -> Iterator[None]:
+    """A tenth of a processor's time is the parent's to give as realtime."""
+    place = next((h for h in map(Path, kernel.hierarchies()) if (h / RT_RUNTIME).exists()), None)
+    if place is None:
+        pytest.skip("this host's cgroups divide no realtime")
+    above = place / parent[1:]
+    (above / RT_RUNTIME).write_text("100000")
+    yield
+    (above / RT_RUNTIME).write_text("0")
 
 
 def found(parent: str) -> list[Path]:
@@ -156,3 +170,40 @@ def _is_there(place: Path) -> bool:
 def _remove(place: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         place.rmdir()
+
+
+@pytest.mark.usefixtures("realtime")
+async def test_realtime_is_had_of_what_the_parent_was_given(wire: Wire, parent: str) -> None:
+    half = container_pb2.Resources(cpu_rt_runtime=duration(0.03), cpu_rt_period=duration(0.5))
+    spec = sleeper(cgroup_parent=parent, resources=half)
+    async with wire.running(spec) as box:
+        assert box.spec.resources == half
+        os.sched_setscheduler(box.status.pid, os.SCHED_FIFO, os.sched_param(1))
+        assert os.sched_getscheduler(box.status.pid) == os.SCHED_FIFO
+        refusal = await refused(wire.create(spec))  # of what is left, that is too much
+        assert refusal.fields == ("spec.resources.cpu_rt_runtime",)
+        assert "0.06 of a processor" in refusal.message
+        assert "0.04 of a processor to give" in refusal.message
+    async with wire.running(sleeper(cgroup_parent=parent)) as box:
+        with pytest.raises(PermissionError):
+            os.sched_setscheduler(box.status.pid, os.SCHED_FIFO, os.sched_param(1))
+
+
+@pytest.mark.parametrize(
+    ("fields", "where"),
+    [
+        ({"cpu_rt_runtime": 0.01}, "cpu_rt_runtime"),
+        ({"cpu_rt_period": 0.01}, "cpu_rt_period"),
+        ({"cpu_rt_runtime": 0.2, "cpu_rt_period": 0.1}, "cpu_rt_runtime"),
+        ({"cpu_rt_runtime": 0.0001}, "cpu_rt_runtime"),
+        ({"cpu_rt_runtime": 0.1, "cpu_rt_period": 2}, "cpu_rt_period"),
+    ],
+)
+async def test_realtime_that_nobody_gave_or_that_makes_no_sense_is_refused(
+    wire: Wire, parent: str, fields: dict[str, float], where: str
+) -> None:
+    given: dict[str, Any] = {name: duration(seconds) for name, seconds in fields.items()}
+    asked = container_pb2.Resources(**given)
+    refusal = await refused(wire.create(sleeper(cgroup_parent=parent, resources=asked)))
+    assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert refusal.fields == (f"spec.resources.{where}",)

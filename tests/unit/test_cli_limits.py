@@ -57,6 +57,9 @@ def test_quotas_are_in_microseconds() -> None:
     resources = asked("--cpu-period", "50000", "--cpu-quota", "25000").resources
     assert resources.cpu_period.ToTimedelta() == timedelta(milliseconds=50)
     assert resources.cpu_quota.ToTimedelta() == timedelta(milliseconds=25)
+    resources = asked("--cpu-rt-period", "500000", "--cpu-rt-runtime", "30000").resources
+    assert resources.cpu_rt_period.ToTimedelta() == timedelta(milliseconds=500)
+    assert resources.cpu_rt_runtime.ToTimedelta() == timedelta(milliseconds=30)
 
 
 def test_one_disk_may_have_several_rates() -> None:

@@ -132,6 +132,15 @@ def test_swappiness_is_v1s() -> None:
     assert [v.field for v in resources.fixed(Resources(), asked)] == ["resources.memory_swappiness"]
 
 
+def test_realtime_is_for_the_kernels_own_period_and_of_new_runs() -> None:
+    asked = Resources(cpu_rt_runtime=timedelta(milliseconds=3))
+    told = {"cpu": {"realtimeRuntime": 3000, "realtimePeriod": 1_000_000}}
+    assert resources.translate(asked, V1, lambda _: (0, 0)) == told
+    assert "realtimeRuntime" not in resources.changed(asked, V1)["cpu"]
+    fixed = resources.fixed(Resources(), asked)
+    assert [v.field for v in fixed] == ["resources.cpu_rt_runtime"]
+
+
 @pytest.mark.parametrize("host", [V1, V2], ids=["v1", "v2"])
 @pytest.mark.parametrize(
     ("asked", "translated"),

@@ -88,6 +88,13 @@ RESOURCE_OPTIONS: Final = (
     click.option("--cpu-shares", "-c", type=int, metavar="N", help="Its weight; others have 1024."),
     click.option("--cpu-period", type=int, metavar="MICROSECONDS", help="What --cpu-quota is for."),
     click.option("--cpu-quota", type=int, metavar="MICROSECONDS", help="In each --cpu-period."),
+    click.option("--cpu-rt-period", type=int, metavar="MICROSECONDS", help="Else 1000000."),
+    click.option(
+        "--cpu-rt-runtime",
+        type=int,
+        metavar="MICROSECONDS",
+        help="Realtime in each --cpu-rt-period, of what the --cgroup-parent has.",
+    ),
     click.option("--cpuset-cpus", metavar="LIST", help="Which processors: 0-3,7."),
     click.option("--cpuset-mems", metavar="LIST", help="Which memory nodes: 0,1."),
     click.option("--blkio-weight", type=int, metavar="N", help="Its weight at disks, 10 to 1000."),
@@ -130,6 +137,8 @@ _RESOURCES: Final = {
     "blkio_weight": "blkio_weight",
 }
 """The options whose value is a field's."""
+_TIMES: Final = ("cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime")
+"""Those that are microseconds."""
 
 
 def resources_of(options: dict[str, Any]) -> Resources | None:
@@ -138,7 +147,7 @@ def resources_of(options: dict[str, Any]) -> Resources | None:
     from moorage.v1.resources_pb2 import BlkioWeight
 
     values: dict[str, Any] = {field: options.pop(name) for name, field in _RESOURCES.items()}
-    for name in ("cpu_period", "cpu_quota"):
+    for name in _TIMES:
         given = options.pop(name)
         values[name] = None if given is None else timedelta(microseconds=given)
     weights = options.pop("blkio_weight_device")
@@ -150,7 +159,7 @@ def resources_of(options: dict[str, Any]) -> Resources | None:
 
 def resources_given(options: dict[str, Any]) -> list[str]:
     """Return the fields of Resources that RESOURCE_OPTIONS gave a value, 0 included."""
-    fields = {**_RESOURCES, "cpu_period": "cpu_period", "cpu_quota": "cpu_quota"}
+    fields = {**_RESOURCES, **{name: name for name in _TIMES}}
     found = [field for name, field in fields.items() if options[name] is not None]
     if options["blkio_weight_device"]:
         found.append("blkio_weights")

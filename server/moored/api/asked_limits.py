@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from moored import errors
 from moored.api.asked_times import duration
-from moored.errors import Violation
 from moored.model.limits import BlkioThrottle, BlkioWeight, HugepageLimit, Resources, Rlimit
 
 if TYPE_CHECKING:
@@ -15,16 +13,7 @@ if TYPE_CHECKING:
     from moorage.v1 import container_pb2, resources_pb2
 
 
-_NO_REALTIME: Final = "is not served: what realtime there is, the cgroups above have to be given"
-
-
 def resources(message: container_pb2.Resources) -> Resources:
-    for name in ("cpu_rt_period", "cpu_rt_runtime"):
-        if message.HasField(name):
-            where = f"spec.resources.{name}"
-            raise errors.NotServed(
-                f"cannot serve {where}: it {_NO_REALTIME}", Violation(where, _NO_REALTIME)
-            )
     return Resources(
         memory_limit=message.memory_limit,
         memory_swap_limit=message.memory_swap_limit,
@@ -34,6 +23,8 @@ def resources(message: container_pb2.Resources) -> Resources:
         cpu_period=duration(message.cpu_period, "spec.resources.cpu_period"),
         cpu_quota=duration(message.cpu_quota, "spec.resources.cpu_quota"),
         nano_cpus=message.nano_cpus,
+        cpu_rt_period=duration(message.cpu_rt_period, "spec.resources.cpu_rt_period"),
+        cpu_rt_runtime=duration(message.cpu_rt_runtime, "spec.resources.cpu_rt_runtime"),
         cpuset_cpus=message.cpuset_cpus,
         cpuset_mems=message.cpuset_mems,
         blkio_weight=message.blkio_weight,

@@ -31,6 +31,8 @@ def resources(value: Resources) -> container_pb2.Resources | None:
         cpu_period=_duration(value.cpu_period),
         cpu_quota=_duration(value.cpu_quota),
         nano_cpus=value.nano_cpus,
+        cpu_rt_period=_duration(value.cpu_rt_period),
+        cpu_rt_runtime=_duration(value.cpu_rt_runtime),
         cpuset_cpus=value.cpuset_cpus,
         cpuset_mems=value.cpuset_mems,
         blkio_weight=value.blkio_weight,

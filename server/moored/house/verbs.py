@@ -14,7 +14,7 @@ from moored.house.ground import Ground, process_ticks
 from moored.house.looks import Looks
 from moored.model.identity import ContainerId
 from moored.network.naming import Naming
-from moored.oci import cgroup_parents, confinement, lending, runtime_spec
+from moored.oci import cgroup_parents, confinement, lending, realtime, runtime_spec
 from moored.oci.host import Host
 from moored.storage import host_secrets
 from moored.verbs.admission import Admission
@@ -127,6 +127,7 @@ def _host_problems(ground: Ground, spec: Spec, host: Host) -> list[Violation]:
         *confinement.problems(spec, host),
         *lending.problems(spec),
         *cgroup_parents.problems(spec),
+        *realtime.problems(spec),
     ]
 
 

@@ -18,6 +18,8 @@ MOST_PIDS: Final = 2**22
 _SHARES: Final = range(2, 262144 + 1)
 _SWAPPINESS: Final = range(100 + 1)
 _WEIGHTS: Final = range(10, 1000 + 1)
+_RT_PERIOD: Final = timedelta(seconds=1)
+"""The kernel's default."""
 _PERIOD: Final = timedelta(milliseconds=100)
 _SHORTEST: Final = timedelta(milliseconds=1)
 _LONGEST_PERIOD: Final = timedelta(seconds=1)
@@ -39,6 +41,7 @@ def violations(resources: Resources) -> Iterator[Violation]:
     for violation in (
         *_memory(resources),
         *_processors(resources),
+        *_realtime(resources),
         *_cpusets(resources),
         *_disks(resources),
         *_hugepages(resources),
@@ -67,6 +70,20 @@ def rlimit_violations(rlimits: Sequence[Rlimit]) -> Iterator[Violation]:
 def period(resources: Resources) -> timedelta:
     """Return the time that a quota of processors is for."""
     return resources.cpu_period or _PERIOD
+
+
+def rt_period(resources: Resources) -> timedelta:
+    """Return the time that a runtime of realtime is for."""
+    return resources.cpu_rt_period or _RT_PERIOD
+
+
+def _realtime(asked: Resources) -> Iterator[Violation]:
+    if asked.cpu_rt_period and not asked.cpu_rt_runtime:
+        yield Violation("cpu_rt_period", "goes with cpu_rt_runtime only")
+    if asked.cpu_rt_period and not _SHORTEST <= asked.cpu_rt_period <= _LONGEST_PERIOD:
+        yield Violation("cpu_rt_period", "must be between 1 ms and 1 s")
+    elif asked.cpu_rt_runtime and not _SHORTEST <= asked.cpu_rt_runtime <= rt_period(asked):
+        yield Violation("cpu_rt_runtime", "must be between 1 ms and cpu_rt_period")
 
 
 def _memory(asked: Resources) -> Iterator[Violation]:

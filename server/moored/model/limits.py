@@ -42,6 +42,8 @@ class Resources:
     cpu_period: timedelta = timedelta()
     cpu_quota: timedelta = timedelta()
     nano_cpus: int = 0
+    cpu_rt_period: timedelta = timedelta()
+    cpu_rt_runtime: timedelta = timedelta()
     cpuset_cpus: str = ""
     cpuset_mems: str = ""
     blkio_weight: int = 0

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from moored.errors import Violation
 from moored.model.limit_rules import period
 from moored.model.limits import UNLIMITED, Resources
+from moored.oci import realtime
 from moored.oci.cpusets import members
 
 if TYPE_CHECKING:
@@ -54,7 +55,12 @@ def changed(after: Resources, host: Host) -> dict[str, Any]:
     """Return what a runtime is told for a run under way: also that there is no limit any more."""
     free = _unlimited(host)
     kept = replace(
-        after, blkio_weights=(), blkio_throttles=(), hugepage_limits=(), memory_swappiness=None
+        after,
+        blkio_weights=(),
+        blkio_throttles=(),
+        hugepage_limits=(),
+        memory_swappiness=None,
+        cpu_rt_runtime=timedelta(),
     )
     wanted = translate(kept, host, _no_device)
     return {name: free[name] | wanted.get(name, {}) for name in free if free[name]} | {
@@ -75,6 +81,8 @@ _OF_NEW_RUNS: Final = (
     "blkio_throttles",
     "hugepage_limits",
     "memory_swappiness",
+    "cpu_rt_period",
+    "cpu_rt_runtime",
 )
 
 
@@ -211,7 +219,7 @@ def _memory(kept: Resources, host: Host) -> Json:
 
 
 def _cpu(kept: Resources) -> Json:
-    cpu: Json = {}
+    cpu = realtime.limits(kept)
     if kept.cpu_shares:
         cpu["shares"] = kept.cpu_shares
     if kept.nano_cpus:
