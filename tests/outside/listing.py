@@ -35,6 +35,7 @@ _CHANNEL_OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 20),
     ("grpc.min_reconnect_backoff_ms", 20),
     ("grpc.max_reconnect_backoff_ms", 50),
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),  # as ctr: records of many containers
     ("grpc.use_local_subchannel_pool", 1),
 )
 
