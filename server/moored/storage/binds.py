@@ -31,6 +31,10 @@ class NotAllowed(Exception):
     """The policy keeps it from containers; says why."""
 
 
+class Gone(Exception):
+    """The process that was to be looked at has ended."""
+
+
 class NotPossible(Exception):
     """It is not there, or not as it has to be; says why, and which part of the mount that is."""
 
@@ -132,6 +136,16 @@ def take_back(source: str, run: RunId) -> bool:
 
 def compare(pid: int, destination: str, source: Source, mount: Mount) -> None:
     """Raise if the container of ``pid`` has at ``destination`` anything but ``source``."""
+    try:
+        _compare(pid, destination, source, mount)
+    except (NotAllowed, OSError):
+        # Its root goes before its mounts do: nothing is proven against one that has none.
+        if not os.path.exists(f"/proc/{pid}/root"):
+            raise Gone from None
+        raise
+
+
+def _compare(pid: int, destination: str, source: Source, mount: Mount) -> None:
     root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         seen = kernel.open_path(destination, os.O_PATH, kernel.IN_ROOT, within=root)

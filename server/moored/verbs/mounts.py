@@ -161,6 +161,10 @@ def _told(where: str) -> Iterator[None]:
     """Tell which field it is that a source cannot be mounted for."""
     try:
         yield
+    except binds.Gone as gone:
+        raise errors.RuntimeRefused(
+            f"cannot look at {where}: the container's process ended before its program began"
+        ) from gone
     except binds.NotAllowed as refusal:
         found = Violation(f"{where}.source", str(refusal))
         raise errors.BindNotAllowed(
