@@ -99,6 +99,8 @@ async def test_whatever_breaks_the_world_is_mended(
             shims = await _strike(site, daemon, case, living)
         await asyncio.gather(living, return_exceptions=case.action == "cancel")
     await asyncio.to_thread(_come_back, daemon, killed=case.action == "kill" and case.about(passed))
+    if case.action == "stall":
+        await eventually(partial(_all_go_on, site), "no shim stands still")
     async with Wire(daemon.address) as wire:
         asking("true")
         container = await settled_container(wire, NAME)
@@ -171,6 +173,11 @@ def _stall(shims: set[int]) -> None:
     for pid in shims:
         os.kill(pid, signal.SIGSTOP)
         asyncio.get_running_loop().call_later(SILENT_FOR, _let_go_on, pid)
+
+
+def _all_go_on(site: Site) -> bool:
+    shims = processes.shim_pids(site.containerd.address.socket)
+    return not any(processes.is_alive(pid) and processes.is_stopped(pid) for pid in shims)
 
 
 def _let_go_on(pid: int) -> None:
