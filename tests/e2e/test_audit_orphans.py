@@ -103,6 +103,16 @@ class Orphans:
         _command("ip", "link", "set", name, "alias", alias)
         self._expect("link", name, lambda: name in " ".join(kernel.links([self.moored.instance])))
 
+    def plant_rule(self) -> None:
+        """A published port, of a time when there was a bridge."""
+        run, table = self.run(), f"moored-{self.moored.instance}"
+        _command("nft", "add", "table", "inet", table)
+        kinds = "{ type inet_proto . inet_service : ipv4_addr . inet_service; }"
+        _command("nft", "add", "map", "inet", table, "ports4_all", kinds)
+        element = f'{{ 6 . 8 comment "{run}" : 192.0.2.1 . 80 }}'
+        _command("nft", "add", "element", "inet", table, "ports4_all", element)
+        self._expect("ports", run, lambda: table in _printed("nft", "list", "tables"))
+
     def plant_in_containerd(self) -> None:
         """A record, a layer, and what a bundle and the runtime leave."""
         record, layer, bundle, runtime = self.run(), self.run(), self.run(), self.run()
@@ -154,6 +164,7 @@ async def test_each_of_many_orphans_is_found_and_goes_when_asked_and_look_alikes
     orphans.plant_attachment()
     orphans.plant_cgroups()
     orphans.plant_link()
+    orphans.plant_rule()
     orphans.plant_in_containerd()
     orphans.plant_dead_task()
     assert len(orphans.planted) >= 15
@@ -219,6 +230,11 @@ async def _audited(wire: Wire, *, fix: bool = False) -> dict[tuple[str, str], st
     request = container_service_pb2.AuditRequest(fix=fix)
     answer = await wire.containers.Audit(request, timeout=CALL_WITHIN)
     return {(found.kind, found.key): found.fate.reason for found in answer.findings}
+
+
+def _printed(*words: str) -> str:
+    done = subprocess.run(words, check=True, timeout=WITHIN, capture_output=True, text=True)
+    return done.stdout
 
 
 def _command(*words: str) -> None:

@@ -50,6 +50,9 @@ class Unreliable:
     def listing(self, command: str) -> list[dict[str, Any]]:
         return self._ask(lambda: self.kernel.listing(command))
 
+    def table(self) -> list[dict[str, Any]]:
+        return self._ask(self.kernel.table)
+
     def changes(self) -> Changes:
         return self.kernel.changes()
 

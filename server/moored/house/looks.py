@@ -1,7 +1,7 @@
 """Where to look for what bears this server's mark: one look a kind of resource.
 
 A mark is the name of a run, which nobody else's things have, in a place of this instance's.
-Addresses, ports, ids and sandboxes have no look: what holds them is the record, and moored's own
+Addresses, ids and sandboxes have no look: what holds them is the record, and moored's own
 descriptor. Volumes have none either: they are somebody's data, and never go by themselves.
 """
 

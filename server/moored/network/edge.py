@@ -110,6 +110,13 @@ class Edge:
         was_in = self._firewall is not None and await in_thread(partial(self._firewall.leave, run))
         return self._ports.let_go(run) or was_in
 
+    async def named(self) -> frozenset[str]:
+        """Return the runs that rules on this host name, whether a record does or not."""
+        try:
+            return await in_thread(lambda: self._opened().named())
+        except errors.NetworkFailed:  # a host that can have no rules has none
+            return frozenset()
+
     async def restore(self, published: Iterable[Published]) -> None:
         """Begin with what runs had before this process; rules of all others go.
 

@@ -8,16 +8,17 @@ here blocks for a moment, and takes turns: it is called from threads.
 
 from __future__ import annotations
 
+import socket
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
 
 from moored import errors
 from moored.model.ports import PortMapping, family_of
 from moored.model.ports import Protocol as Transport
-from moored.network import firewall_table
+from moored.network import firewall_table, named_elements
 from moored.network.firewall_table import BridgeFacts, Way
 from moored.network.rule_events import EVERYTHING
 
@@ -34,6 +35,7 @@ class Kernel(Protocol):
     """What of this host's network the firewall moves."""
 
     def run(self, commands: str) -> None: ...
+    def table(self) -> list[dict[str, Any]]: ...
     def changes(self) -> Changes: ...
     def turn_on(self, bridge: BridgeFacts) -> None: ...
     def forget_udp(self, ports: range, families: Iterable[Family]) -> int: ...
@@ -90,7 +92,7 @@ class Firewall:
         with self._turn:
             member = self._members.get(run)
             if member is None:
-                return False
+                return self._clear(run)
             self._noticed()
             rest = {other: kept for other, kept in self._members.items() if other != run}
             if rest:
@@ -100,6 +102,11 @@ class Firewall:
             self._forget(member)
             self._members = rest
             return True
+
+    def named(self) -> frozenset[str]:
+        """Return the runs whose names are in our table, whoever put them there."""
+        with self._turn:
+            return frozenset(each.run for each in named_elements.read(self._kernel.table()))
 
     def restore(self, members: Mapping[RunId, Member]) -> None:
         """Begin with ``members``, whatever rules an earlier process left.
@@ -171,11 +178,30 @@ class Firewall:
         self._standing = False
         self._kernel.run(firewall_table.no_table(self._name))
 
+    def _clear(self, run: str) -> bool:
+        """Take out what bears the name of a run that is not in; return whether anything did."""
+        there = list(named_elements.read(self._kernel.table()))
+        gone = [each for each in there if each.run == run]
+        if not gone:
+            return False
+        name = self._name
+        self._kernel.run(
+            "".join(f"delete element inet {name} {e.map} {{ {e.key} }}\n" for e in gone)
+        )
+        # Without its bridge nobody is behind a table, whoever knows of whom.
+        if len(gone) == len(there) and not _is_there(self._bridge.interface):
+            self._dismantle()
+        return True
+
     def _forget(self, member: Member) -> None:
         for mapping in member.ports:
             if mapping.protocol is Transport.UDP:
                 ports = range(mapping.host_port, mapping.host_port + mapping.width)
                 self._kernel.forget_udp(ports, mapping.families & self._bridge.families)
+
+
+def _is_there(interface: str) -> bool:
+    return any(name == interface for _, name in socket.if_nameindex())
 
 
 def _ways(members: Mapping[RunId, Member]) -> Iterator[tuple[str, Way]]:

@@ -20,6 +20,7 @@ class HostKernel:
     """Of the network namespace in which it was opened. ``table`` is the one that is ours."""
 
     def __init__(self, table: str) -> None:
+        self._table: Final = table
         self._nftables: Final = Nftables()
         self._events: Final = RuleEvents(table)
 
@@ -31,6 +32,13 @@ class HostKernel:
 
     def listing(self, command: str) -> list[dict[str, Any]]:
         return self._nftables.listing(command)
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return all that is in the table that is ours; nothing, if there is none."""
+        tables = self._nftables.listing("list tables inet")
+        if not any(each.get("table", {}).get("name") == self._table for each in tables):
+            return []
+        return self._nftables.whole(f"list table inet {self._table}")
 
     def changes(self) -> Changes:
         return self._events.changes()

@@ -49,6 +49,12 @@ class Nftables:
         things: list[dict[str, Any]] = json.loads(text)["nftables"] if text else []
         return things
 
+    def whole(self, command: str) -> list[dict[str, Any]]:
+        """The same, with the elements of sets and maps."""
+        text = self._call(command, _LISTING & ~_TERSE)
+        things: list[dict[str, Any]] = json.loads(text)["nftables"] if text else []
+        return things
+
     def check(self, commands: str) -> None:
         """Find out whether the kernel would take ``commands``. Changes nothing."""
         self._call(commands, 0, dry=True)

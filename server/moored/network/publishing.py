@@ -11,16 +11,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from moored.errors import Violation
-from moored.model.identity import RunId
+from moored.model.identity import RunId, parse_run_id
 from moored.model.resources import Kind, Resource
-from moored.network.attaching import Reservation
+from moored.network.attaching import Left, Reservation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from moored.holdings import Holdings
     from moored.model.network import Attached, Attachment
-    from moored.network.attaching import Attacher, AttachRequest, Left, Way
+    from moored.network.attaching import Attacher, AttachRequest, Way
     from moored.network.edge import Edge
     from moored.network.sandboxes import Sandbox
 
@@ -46,8 +46,8 @@ class Publishing:
         return {Kind.PORTS: self.edge.leave, **self.inner.ways}
 
     async def left(self) -> Iterable[Left]:
-        """The rules are made anew from the records whenever they differ: none is left."""
-        return await self.inner.left()
+        named = [run for run in await self.edge.named() if parse_run_id(run)]
+        return [*(Left(Kind.PORTS, run, run) for run in named), *await self.inner.left()]
 
     def violations(self, asked: Attachment) -> Iterator[Violation]:
         if why := self.edge.fault():
