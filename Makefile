@@ -11,7 +11,8 @@ TYPED := server client tests demo tools
 ARGS ?=
 # What `make compat` runs: all that depends on what containerd and its shims do.
 COMPAT := tests/contract $(addprefix tests/e2e/test_,containerd_dies.py recovery.py quick_exits.py \
-	container_service.py exec.py logs.py images.py bridge.py mounts.py terminal.py verbs.py)
+	container_service.py exec.py logs.py images.py bridge.py mounts.py terminal.py verbs.py \
+	user_namespaces.py)
 # Tests that run at the same time, each file of them in one place. 0: one after the other, in the
 # open, as a debugger and -s want them.
 WORKERS ?= 3
