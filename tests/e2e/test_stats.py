@@ -30,7 +30,7 @@ async def one(wire: Wire, container: str) -> ContainerStats:
 async def test_one_sample_has_what_the_container_uses(wire: Wire) -> None:
     limits = container_pb2.Resources(memory_limit=LIMIT, pids_limit=50)
     script = (
-        "dd if=/dev/zero of=/dev/shm/x bs=1M count=8 2>/dev/null; echo ready; sleep 1000 & wait"
+        "dd if=/dev/zero of=/dev/shm/x bs=1M count=8 2>/dev/null; sleep 1000 & echo ready; wait"
     )
     async with wire.running(shell(script, name="used", resources=limits)) as box:
         await wire.until_printed(box.id, "ready")
