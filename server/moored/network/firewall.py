@@ -184,10 +184,7 @@ class Firewall:
         gone = [each for each in there if each.run == run]
         if not gone:
             return False
-        name = self._name
-        self._kernel.run(
-            "".join(f"delete element inet {name} {e.map} {{ {e.key} }}\n" for e in gone)
-        )
+        self._kernel.run(firewall_table.removals(self._name, gone))
         # Without its bridge nobody is behind a table, whoever knows of whom.
         if len(gone) == len(there) and not _is_there(self._bridge.interface):
             self._dismantle()

@@ -23,6 +23,8 @@ from moored.model.ports import Family, Protocol, family_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from moored.network.named_elements import Named
+
 _PORTS: Final = {
     (Family.V4, False): ("ports4", "inet_proto . ipv4_addr . inet_service", "ipv4_addr"),
     (Family.V4, True): ("ports4_all", "inet_proto . inet_service", "ipv4_addr"),
@@ -105,8 +107,8 @@ def additions(name: str, ways: Iterable[tuple[str, Way]]) -> str:
     )
 
 
-def removals(name: str, ways: Iterable[Way]) -> str:
-    return "".join(f"delete element inet {name} {way.map} {{ {way.key} }}\n" for way in ways)
+def removals(name: str, elements: Iterable[Way | Named]) -> str:
+    return "".join(f"delete element inet {name} {each.map} {{ {each.key} }}\n" for each in elements)
 
 
 def _maps() -> str:

@@ -38,7 +38,7 @@ class HostKernel:
         tables = self._nftables.listing("list tables inet")
         if not any(each.get("table", {}).get("name") == self._table for each in tables):
             return []
-        return self._nftables.whole(f"list table inet {self._table}")
+        return self._nftables.listing(f"list table inet {self._table}", elements=True)
 
     def changes(self) -> Changes:
         return self._events.changes()

@@ -43,15 +43,12 @@ class Nftables:
         """Carry out ``commands`` as one transaction: all of them, or none."""
         self._call(commands, 0)
 
-    def listing(self, command: str) -> list[dict[str, Any]]:
-        """Return what a ``list`` command says, one dictionary for each thing."""
-        text = self._call(command, _LISTING)
-        things: list[dict[str, Any]] = json.loads(text)["nftables"] if text else []
-        return things
+    def listing(self, command: str, *, elements: bool = False) -> list[dict[str, Any]]:
+        """Return what a ``list`` command says, one dictionary for each thing.
 
-    def whole(self, command: str) -> list[dict[str, Any]]:
-        """The same, with the elements of sets and maps."""
-        text = self._call(command, _LISTING & ~_TERSE)
+        ``elements``: with those of sets and maps.
+        """
+        text = self._call(command, _LISTING & ~_TERSE if elements else _LISTING)
         things: list[dict[str, Any]] = json.loads(text)["nftables"] if text else []
         return things
 

@@ -95,8 +95,7 @@ def _read(path: str) -> tuple[IdMapping, ...]:
 def _write(path: str, mappings: Sequence[IdMapping]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        os.write(
-            descriptor, id_maps.text(mappings).encode()
-        )  # the kernel takes them all at once, or none
+        # The kernel takes them all at once, or none.
+        os.write(descriptor, id_maps.text(mappings).encode())
     finally:
         os.close(descriptor)
